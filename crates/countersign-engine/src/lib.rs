@@ -1,0 +1,1 @@
+//! Container engines behind one trait; the built-in one is the local OCI layout store.

@@ -1,0 +1,1 @@
+//! Fixed keys and times, launchers of real peers, command and terminal runners for tests.
