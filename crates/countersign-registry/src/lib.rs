@@ -1,1 +1,6 @@
-//! Image references, the OCI distribution client, credentials and the local OCI layout store.
+#![doc = include_str!("../README.md")]
+
+pub mod descriptor;
+pub mod manifest;
+pub mod reference;
+pub mod transfer;
