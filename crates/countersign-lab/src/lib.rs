@@ -1,1 +1,4 @@
-//! A small OCI registry, a simulated repository and an attacking proxy: what the demo shows and tests use.
+#![doc = include_str!("../README.md")]
+
+pub mod image;
+pub mod tls;

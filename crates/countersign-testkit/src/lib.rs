@@ -1,1 +1,9 @@
-//! Fixed keys and times, launchers of real peers, command and terminal runners for tests.
+#![doc = include_str!("../README.md")]
+#![expect(clippy::expect_used, clippy::panic, reason = "for tests: what is missing ends the test, in words")]
+
+pub mod command;
+pub mod normalise;
+pub mod peers;
+pub mod terminal;
+
+pub use countersign_lab::image;

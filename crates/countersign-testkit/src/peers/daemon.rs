@@ -1,0 +1,116 @@
+//! A program that serves until it is dropped.
+
+use std::fs::{self, File};
+use std::io::{self, Write as _};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::command::{Invocation, kill_group};
+
+/// How long a daemon may take until it answers.
+const READY: Duration = Duration::from_mins(1);
+
+/// How often a daemon is started again whose port was taken by somebody else in between.
+const ATTEMPTS: u32 = 5;
+
+/// A running daemon. What it says goes to a file, whose end is shown when the test fails.
+#[derive(Debug)]
+pub(super) struct Daemon {
+    name: String,
+    child: Child,
+    log: PathBuf,
+}
+
+impl Daemon {
+    /// Starts what `invocation` makes for a free port, and returns it with that port once `ready` says so.
+    ///
+    /// # Panics
+    /// With what it said, when it ends or is not ready in time.
+    pub(super) fn start(
+        name: &str,
+        log: &Path,
+        invocation: impl Fn(u16) -> Invocation,
+        ready: impl Fn(u16) -> bool,
+    ) -> (Self, u16) {
+        for _ in 1..ATTEMPTS {
+            let port = free_port();
+            let mut daemon = Self::spawn(name, log, &invocation(port));
+            match daemon.wait_until_ready(|| ready(port)) {
+                Ok(()) => return (daemon, port),
+                Err(Failure::Ended) if daemon.said().contains("address already in use") => {}
+                Err(Failure::Ended) => panic!("{name} ended at its start:\n{}", daemon.said()),
+                Err(Failure::Deadline) => panic!("{name} was not ready in time:\n{}", daemon.said()),
+            }
+        }
+        panic!("{name} found its port taken {ATTEMPTS} times")
+    }
+
+    fn spawn(name: &str, log: &Path, invocation: &Invocation) -> Self {
+        let file = File::create(log).expect("a log can be written");
+        let mut command = invocation.command();
+        command
+            .stdin(Stdio::null())
+            .stdout(file.try_clone().expect("a file can be shared"))
+            .stderr(file)
+            .process_group(0);
+        Self { name: name.to_owned(), child: invocation.spawn(&mut command), log: log.to_owned() }
+    }
+
+    fn wait_until_ready(&mut self, ready: impl Fn() -> bool) -> Result<(), Failure> {
+        let started = Instant::now();
+        while started.elapsed() < READY {
+            if self.child.try_wait().expect("a child can be waited for").is_some() {
+                return Err(Failure::Ended);
+            }
+            if ready() {
+                return Ok(());
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+        Err(Failure::Deadline)
+    }
+
+    /// All that it has said so far.
+    pub(super) fn said(&self) -> String {
+        let bytes = fs::read(&self.log).unwrap_or_default();
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    /// Its process id.
+    pub(super) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        kill_group(&mut self.child);
+        if thread::panicking() {
+            let said = self.said();
+            let lines: Vec<&str> = said.lines().rev().take(40).collect();
+            let end: Vec<&str> = lines.into_iter().rev().collect();
+            let _ = writeln!(io::stderr(), "--- {} said last ---\n{}", self.name, end.join("\n"));
+        }
+    }
+}
+
+enum Failure {
+    Ended,
+    Deadline,
+}
+
+/// Whether somebody listens on the loopback `port`.
+pub(super) fn answers(port: u16) -> bool {
+    TcpStream::connect_timeout(&(Ipv4Addr::LOCALHOST, port).into(), Duration::from_secs(1)).is_ok()
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+        .and_then(|listener| listener.local_addr())
+        .expect("a loopback port is free")
+        .port()
+}

@@ -1,0 +1,6 @@
+//! The runners and launchers, tried on what Debian has.
+#![expect(clippy::expect_used, reason = "a test says what it needs")]
+
+mod command;
+mod peers;
+mod terminal;
