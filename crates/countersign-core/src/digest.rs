@@ -289,9 +289,13 @@ impl<'de> Deserialize<'de> for Hashes {
         let entries = BTreeMap::<String, String>::deserialize(deserializer)?;
         let mut hashes = Self::default();
         for (name, text) in entries {
-            let bytes = STANDARD.decode(text).map_err(|_| D::Error::custom(format!("`{name}` hash is not base64")))?;
+            let bytes = STANDARD
+                .decode(text)
+                .map_err(|_| D::Error::custom(format!("`{name}` hash is not base64")))?;
             match Algorithm::of_name(&name) {
-                Some(algorithm) => hashes.insert(Digest::from_bytes(algorithm, &bytes).map_err(D::Error::custom)?),
+                Some(algorithm) => {
+                    hashes.insert(Digest::from_bytes(algorithm, &bytes).map_err(D::Error::custom)?)
+                }
                 None => drop(hashes.unknown.insert(name, bytes)),
             }
         }
@@ -359,7 +363,8 @@ mod tests {
 
     #[test]
     fn hashes_of_unknown_algorithms_alone_are_no_check() {
-        let hashes: Hashes = serde_json::from_str(r#"{"blake3":"AAAA"}"#).expect("unknown algorithms are kept");
+        let hashes: Hashes =
+            serde_json::from_str(r#"{"blake3":"AAAA"}"#).expect("unknown algorithms are kept");
         assert_eq!(hashes.verify(b"x"), Err(HashError::NoneKnown));
         assert_eq!(serde_json::to_string(&hashes).expect("hashes serialise"), r#"{"blake3":"AAAA"}"#);
     }

@@ -59,7 +59,8 @@ impl TryFrom<String> for Gun {
     type Error = NameError;
 
     fn try_from(text: String) -> Result<Self, NameError> {
-        let forbidden = |c: char| c.is_control() || c.is_whitespace() || matches!(c, '*' | '\\' | '%' | '?' | '#');
+        let forbidden =
+            |c: char| c.is_control() || c.is_whitespace() || matches!(c, '*' | '\\' | '%' | '?' | '#');
         if text.len() > MAX_NAME_BYTES {
             return Err(NameError::Long { name: text, max: MAX_NAME_BYTES });
         }
@@ -225,7 +226,10 @@ mod tests {
 
     #[test]
     fn gun_that_could_leave_its_directory_is_refused() {
-        for bad in ["", "/a", "a/", "a//b", "../a", "a/../b", "a/.", "a*", "a\\b", "a%2fb", "a b", "a\0", "a\n", "a?b", "a#b"] {
+        for bad in [
+            "", "/a", "a/", "a//b", "../a", "a/../b", "a/.", "a*", "a\\b", "a%2fb", "a b", "a\0", "a\n",
+            "a?b", "a#b",
+        ] {
             assert!(bad.parse::<Gun>().is_err(), "{bad:?} was accepted");
         }
         assert!("a".repeat(256).parse::<Gun>().is_err());
@@ -233,7 +237,8 @@ mod tests {
 
     #[test]
     fn gun_keeps_case_ports_and_brackets() {
-        for good in ["docker.io/library/alpine", "localhost:5000/Alice/app", "[::1]:5000/a", &"a".repeat(255)] {
+        for good in ["docker.io/library/alpine", "localhost:5000/Alice/app", "[::1]:5000/a", &"a".repeat(255)]
+        {
             assert_eq!(good.parse::<Gun>().map(String::from).as_deref(), Ok(good));
         }
     }
@@ -243,7 +248,18 @@ mod tests {
         for good in ["root", "targets", "targets/releases", "targets/a/b-c_1"] {
             assert!(good.parse::<RoleName>().is_ok(), "{good} was refused");
         }
-        for bad in ["", "Root", "mirrors", "targets/", "targets//a", "targets/Foo", "targets/a.b", "targets/../a", "targets/*", "snapshot/a"] {
+        for bad in [
+            "",
+            "Root",
+            "mirrors",
+            "targets/",
+            "targets//a",
+            "targets/Foo",
+            "targets/a.b",
+            "targets/../a",
+            "targets/*",
+            "snapshot/a",
+        ] {
             assert!(bad.parse::<RoleName>().is_err(), "{bad} was accepted");
         }
     }

@@ -127,7 +127,10 @@ mod tests {
 
     #[test]
     fn version_next_stops_at_the_last() {
-        assert_eq!(MetaVersion::new(MAX_VERSION).and_then(MetaVersion::next), Err(NumberError::Version(MAX_VERSION + 1)));
+        assert_eq!(
+            MetaVersion::new(MAX_VERSION).and_then(MetaVersion::next),
+            Err(NumberError::Version(MAX_VERSION + 1))
+        );
     }
 
     #[test]

@@ -1,0 +1,376 @@
+//! Public keys as metadata carries them, and the two ids that each of them has.
+//!
+//! The *scoped* id ([`PublicKey::id`]) is over the key as it is written: for the `-x509` types over the certificate, so
+//! one private key has another scoped id in every collection. The *canonical* id ([`PublicKey::canonical_id`]) is over
+//! the bare key: it names key files, and distinct canonical ids are what a threshold counts.
+
+use std::fmt;
+use std::str::FromStr;
+
+use aws_lc_rs::digest::{SHA256, digest};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use thiserror::Error;
+
+use crate::certificate::{CertificateBundle, CertificateError};
+use crate::pem;
+use crate::spki::{self, Spki};
+
+/// The id of a key: SHA-256 of its canonical JSON, 64 lower-case hex digits as text.
+///
+/// Source: notary `tuf/data/keys.go` (`ID`).
+#[derive(Clone, Copy, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct KeyId([u8; 32]);
+
+impl KeyId {
+    /// The first seven hex digits, as prompts show it.
+    pub fn short(self) -> String {
+        let mut text = self.to_string();
+        text.truncate(7);
+        text
+    }
+
+    /// The raw hash.
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl FromStr for KeyId {
+    type Err = KeyError;
+
+    fn from_str(text: &str) -> Result<Self, KeyError> {
+        let malformed = || KeyError::Id(text.to_owned());
+        if text.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            return Err(malformed());
+        }
+        let mut id = [0; 32];
+        hex::decode_to_slice(text, &mut id).map_err(|_| malformed())?;
+        Ok(Self(id))
+    }
+}
+
+impl fmt::Display for KeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for KeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl Serialize for KeyId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for KeyId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+    }
+}
+
+/// The key types of the `notary` dialect.
+///
+/// Source: notary `tuf/data/types.go`.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum KeyType {
+    /// A DER `SubjectPublicKeyInfo` on P-256, P-384 or P-521.
+    Ecdsa,
+    /// The text of a PEM certificate bundle around an ECDSA key.
+    EcdsaX509,
+    /// A DER `SubjectPublicKeyInfo` of at least 2048 bits.
+    Rsa,
+    /// The text of a PEM certificate bundle around an RSA key.
+    RsaX509,
+    /// 32 raw bytes.
+    Ed25519,
+}
+
+impl KeyType {
+    /// Every key type.
+    pub const ALL: [Self; 5] = [Self::Ecdsa, Self::EcdsaX509, Self::Rsa, Self::RsaX509, Self::Ed25519];
+
+    /// The name on the wire, such as `ecdsa-x509`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ecdsa => "ecdsa",
+            Self::EcdsaX509 => "ecdsa-x509",
+            Self::Rsa => "rsa",
+            Self::RsaX509 => "rsa-x509",
+            Self::Ed25519 => "ed25519",
+        }
+    }
+
+    /// The type called `name`, in exactly this spelling.
+    pub fn of_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|key_type| key_type.name() == name)
+    }
+
+    /// Whether the key is given as a certificate.
+    pub fn is_certificate(self) -> bool {
+        matches!(self, Self::EcdsaX509 | Self::RsaX509)
+    }
+}
+
+impl fmt::Display for KeyType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// A public key: its type, by name, and its bytes in that type's form.
+///
+/// Keys of unknown types are kept, because files that list them must keep their ids; no signature of theirs is ever
+/// valid. In JSON it is written in canonical order, and read with its fields in any order:
+/// `{"keytype":"ecdsa","keyval":{"private":null,"public":"<base64>"}}`.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub struct PublicKey {
+    keytype: String,
+    public: Vec<u8>,
+}
+
+impl PublicKey {
+    /// A key of a known type, with the bytes that [`KeyType`] says. They are not looked at yet.
+    pub fn new(key_type: KeyType, public: Vec<u8>) -> Self {
+        Self { keytype: key_type.name().to_owned(), public }
+    }
+
+    /// The name of the type, as the file has it.
+    pub fn keytype(&self) -> &str {
+        &self.keytype
+    }
+
+    /// The type, if it is a known one.
+    pub fn key_type(&self) -> Option<KeyType> {
+        KeyType::of_name(&self.keytype)
+    }
+
+    /// The bytes, without their base64.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.public
+    }
+
+    /// The scoped id: over the key as it is written, a certificate with it.
+    ///
+    /// Source: notary `tuf/data/keys.go`.
+    pub fn id(&self) -> KeyId {
+        let mut text = String::from(r#"{"keytype":""#);
+        for character in self.keytype.chars() {
+            if matches!(character, '"' | '\\') {
+                text.push('\\');
+            }
+            text.push(character);
+        }
+        text.push_str(r#"","keyval":{"private":null,"public":""#);
+        STANDARD.encode_string(&self.public, &mut text);
+        text.push_str(r#""}}"#);
+        let hash = digest(&SHA256, text.as_bytes());
+        let mut id = [0; 32];
+        id.copy_from_slice(hash.as_ref());
+        KeyId(id)
+    }
+
+    /// The key without its certificate: `ecdsa` or `rsa` for the `-x509` types, every other key as it is.
+    ///
+    /// An `rsa` key whose bytes are PEM text becomes the same key in DER.
+    ///
+    /// # Errors
+    /// - [`KeyError::Certificate`]: the certificate cannot be read.
+    /// - [`KeyError::Mismatch`]: the certificate holds a key of another type.
+    ///
+    /// Source: notary `tuf/utils/x509.go` (`X509PublicKeyID`).
+    pub fn bare(&self) -> Result<Self, KeyError> {
+        match self.key_type() {
+            Some(key_type @ (KeyType::EcdsaX509 | KeyType::RsaX509)) => {
+                let bundle = CertificateBundle::parse(&self.public).map_err(KeyError::Certificate)?;
+                let key = bundle.public_key();
+                let fits = matches!(
+                    (key_type, key.key_type()),
+                    (KeyType::EcdsaX509, Some(KeyType::Ecdsa)) | (KeyType::RsaX509, Some(KeyType::Rsa))
+                );
+                if fits { Ok(key) } else { Err(KeyError::Mismatch { keytype: self.keytype.clone() }) }
+            }
+            Some(KeyType::Rsa) => Ok(rsa_of_pem(&self.public).unwrap_or_else(|| self.clone())),
+            _ => Ok(self.clone()),
+        }
+    }
+
+    /// The canonical id: the id of the bare key. For an unknown type it is the scoped id.
+    ///
+    /// # Errors
+    /// As [`PublicKey::bare`].
+    pub fn canonical_id(&self) -> Result<KeyId, KeyError> {
+        self.bare().map(|key| key.id())
+    }
+
+    /// The key as the `.key` routes of a trust server write it: `public` before `private`.
+    ///
+    /// Source: notary `server/handlers/default.go` (`GetKeyHandler`).
+    pub fn to_notary_json(&self) -> String {
+        // A string always has a JSON form.
+        let keytype = serde_json::to_string(&self.keytype).unwrap_or_default();
+        let public = STANDARD.encode(&self.public);
+        format!(r#"{{"keytype":{keytype},"keyval":{{"public":"{public}","private":null}}}}"#)
+    }
+}
+
+impl Serialize for PublicKey {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let keyval = OutKeyVal { private: (), public: STANDARD.encode(&self.public) };
+        OutKey { keytype: &self.keytype, keyval }.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for PublicKey {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let InKey { keytype, keyval } = InKey::deserialize(deserializer)?;
+        if keyval.private.is_some_and(|private| !private.is_empty()) {
+            return Err(D::Error::custom("a private key stands where only public keys may"));
+        }
+        let public =
+            STANDARD.decode(keyval.public).map_err(|_| D::Error::custom("a public key is not base64"))?;
+        Ok(Self { keytype, public })
+    }
+}
+
+#[derive(Serialize)]
+struct OutKey<'a> {
+    keytype: &'a str,
+    keyval: OutKeyVal,
+}
+
+#[derive(Serialize)]
+struct OutKeyVal {
+    private: (),
+    public: String,
+}
+
+#[derive(Deserialize)]
+struct InKey {
+    keytype: String,
+    keyval: InKeyVal,
+}
+
+#[derive(Deserialize)]
+struct InKeyVal {
+    #[serde(default)]
+    private: Option<String>,
+    public: String,
+}
+
+/// The `rsa` key in the first block of a PEM text, as `pycrypto` clients wrote them.
+fn rsa_of_pem(text: &[u8]) -> Option<PublicKey> {
+    let block = pem::parse(text).ok()?.into_iter().next()?;
+    match Spki::parse(&block.contents)? {
+        Spki::Rsa => Some(PublicKey::new(KeyType::Rsa, block.contents.to_vec())),
+        Spki::Ecdsa { .. } => None,
+    }
+}
+
+/// A key that is not what it is meant to be.
+#[derive(Clone, Debug, Eq, Error, PartialEq)]
+#[non_exhaustive]
+pub enum KeyError {
+    /// Text that is no key id.
+    #[error("`{}` is not a key id of 64 lower-case hex digits", .0.escape_default())]
+    Id(String),
+    /// The certificate around the key cannot be used.
+    #[error("the certificate of the key cannot be read")]
+    Certificate(#[source] CertificateError),
+    /// The certificate holds a key of another type than the key says.
+    #[error("the certificate of a key of type `{}` holds a key of another type", keytype.escape_default())]
+    Mismatch {
+        /// The name of the type.
+        keytype: String,
+    },
+    /// Bytes that hold no private key of this type, or one that is too small.
+    #[error("the private key is not a usable {key_type} key")]
+    Private {
+        /// The type that was asked for.
+        key_type: KeyType,
+    },
+    /// The system gave no key.
+    #[error("no {key_type} key could be generated")]
+    Generate {
+        /// The type that was asked for.
+        key_type: KeyType,
+    },
+}
+
+/// The encoding of the ECDSA or RSA key that `der` holds, as a bare key; `None` for every other key.
+pub(crate) fn bare_of_spki(der: &[u8]) -> Option<PublicKey> {
+    match Spki::parse(der)? {
+        Spki::Ecdsa { curve, point } => Some(PublicKey::new(KeyType::Ecdsa, spki::ecdsa(curve, point))),
+        Spki::Rsa => Some(PublicKey::new(KeyType::Rsa, der.to_vec())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The timestamp key of a captured root (notary-server 0.7.0).
+    const CAPTURED: &str = r#"{"keytype":"ed25519","keyval":{"private":null,"public":"qBJzthZPw6pOwbLO4gqKCPlv+irDmv5oifm9zx0BrEQ="}}"#;
+    const CAPTURED_ID: &str = "9286ddfa60e56c8cd862787557283a292a38f395ea8d522969ce3c94c9de7ffb";
+    const CAPTURED_ECDSA: &str = r#"{"keyval":{"public":"MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEzOnpIRpEsi41G4uIVz2tv0moyw1C7MlkV3y3wtkB0oyPL420i7hZ5WV5q3m+copVH8tpVPrxYD7z0cKv3xSgCQ=="},"keytype":"ecdsa"}"#;
+    const CAPTURED_ECDSA_ID: &str = "aa61e415ac61d62c86d5ca855ce834af0881ca6560e378b930d8dc8bd8d8e721";
+
+    fn key(json: &str) -> PublicKey {
+        serde_json::from_str(json).expect("a public key")
+    }
+
+    #[test]
+    fn key_id_of_captured_keys_is_theirs() {
+        for (json, id) in [(CAPTURED, CAPTURED_ID), (CAPTURED_ECDSA, CAPTURED_ECDSA_ID)] {
+            assert_eq!(key(json).id().to_string(), id);
+            assert_eq!(key(json).canonical_id().map(|id| id.to_string()).as_deref(), Ok(id));
+        }
+        assert_eq!(key(CAPTURED).id().short(), "9286ddf");
+    }
+
+    #[test]
+    fn key_serialises_in_canonical_order_and_for_the_key_route_in_go_order() {
+        assert_eq!(serde_json::to_string(&key(CAPTURED)).expect("JSON"), CAPTURED);
+        assert_eq!(
+            key(CAPTURED).to_notary_json(),
+            r#"{"keytype":"ed25519","keyval":{"public":"qBJzthZPw6pOwbLO4gqKCPlv+irDmv5oifm9zx0BrEQ=","private":null}}"#
+        );
+    }
+
+    #[test]
+    fn key_of_unknown_type_keeps_its_name_and_escapes_it_in_the_id() {
+        let unknown = key(r#"{"keytype":"a\"\\<","keyval":{"private":null,"public":"AA=="}}"#);
+        assert_eq!((unknown.keytype(), unknown.key_type()), ("a\"\\<", None));
+        let text = r#"{"keytype":"a\"\\<","keyval":{"private":null,"public":"AA=="}}"#;
+        assert_eq!(unknown.id().as_bytes(), digest(&SHA256, text.as_bytes()).as_ref());
+        assert_eq!(unknown.canonical_id(), Ok(unknown.id()));
+    }
+
+    #[test]
+    fn key_with_private_part_or_bad_base64_is_refused() {
+        for bad in [
+            r#"{"keytype":"ed25519","keyval":{"private":"AAAA","public":"AA=="}}"#,
+            r#"{"keytype":"ed25519","keyval":{"private":null,"public":"AA"}}"#,
+            r#"{"keytype":"ed25519","keyval":{"private":null,"public":"_-=="}}"#,
+            r#"{"keytype":"ed25519","keyval":{"private":null}}"#,
+            r#"{"keytype":"ed25519"}"#,
+        ] {
+            assert!(serde_json::from_str::<PublicKey>(bad).is_err(), "{bad} was accepted");
+        }
+    }
+
+    #[test]
+    fn key_id_text_is_strict() {
+        assert!(CAPTURED_ID.parse::<KeyId>().is_ok());
+        for bad in [&CAPTURED_ID.to_uppercase(), &CAPTURED_ID[1..], "", "é"] {
+            assert!(bad.parse::<KeyId>().is_err(), "{bad} was accepted");
+        }
+    }
+}
