@@ -11,6 +11,8 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use thiserror::Error;
 
+use crate::canonical;
+
 /// A digest algorithm that content may be named by.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub enum Algorithm {
@@ -30,7 +32,7 @@ impl Algorithm {
     }
 
     /// The length of a digest in bytes.
-    pub fn len(self) -> usize {
+    pub fn bytes(self) -> usize {
         match self {
             Self::Sha256 => 32,
             Self::Sha512 => 64,
@@ -85,7 +87,7 @@ impl Digest {
 
     /// Takes raw digest bytes, which must be as long as `algorithm` says.
     pub fn from_bytes(algorithm: Algorithm, bytes: &[u8]) -> Result<Self, DigestError> {
-        if bytes.len() != algorithm.len() {
+        if bytes.len() != algorithm.bytes() {
             return Err(DigestError::Length { algorithm: algorithm.name(), found: bytes.len() });
         }
         Ok(Self::padded(algorithm, bytes))
@@ -98,12 +100,18 @@ impl Digest {
 
     /// The raw digest, 32 or 64 bytes.
     pub fn as_bytes(&self) -> &[u8] {
-        &self.bytes[..self.algorithm.len()]
+        &self.bytes[..self.algorithm.bytes()]
     }
 
     /// The digest in lower-case hex, without the algorithm.
     pub fn hex(&self) -> String {
         hex::encode(self.as_bytes())
+    }
+
+    /// Compares `content` with this digest.
+    pub fn verify(&self, content: &[u8]) -> Result<(), HashError> {
+        let found = Self::of(self.algorithm, content);
+        if found == *self { Ok(()) } else { Err(HashError::Mismatch { expected: *self, found }) }
     }
 
     fn padded(algorithm: Algorithm, digest: &[u8]) -> Self {
@@ -235,10 +243,7 @@ impl Hashes {
         let mut named = 0;
         for expected in self.known() {
             named += 1;
-            let found = Digest::of(expected.algorithm, content);
-            if found != expected {
-                return Err(HashError::Mismatch { expected, found });
-            }
+            expected.verify(content)?;
         }
         if named == 0 { Err(HashError::NoneKnown) } else { Ok(()) }
     }
@@ -255,6 +260,21 @@ impl Hashes {
             met = true;
         }
         met
+    }
+
+    /// Appends the canonical form: algorithms in order, digests in base64.
+    pub(crate) fn write_canonical(&self, out: &mut Vec<u8>) {
+        out.push(b'{');
+        for (index, (name, bytes)) in self.entries().into_iter().enumerate() {
+            if index > 0 {
+                out.push(b',');
+            }
+            canonical::write_string(out, name);
+            out.extend_from_slice(b":\"");
+            out.extend_from_slice(STANDARD.encode(bytes).as_bytes());
+            out.push(b'"');
+        }
+        out.push(b'}');
     }
 
     fn entries(&self) -> BTreeMap<&str, &[u8]> {
@@ -294,7 +314,7 @@ impl<'de> Deserialize<'de> for Hashes {
                 .map_err(|_| D::Error::custom(format!("`{name}` hash is not base64")))?;
             match Algorithm::of_name(&name) {
                 Some(algorithm) => {
-                    hashes.insert(Digest::from_bytes(algorithm, &bytes).map_err(D::Error::custom)?)
+                    hashes.insert(Digest::from_bytes(algorithm, &bytes).map_err(D::Error::custom)?);
                 }
                 None => drop(hashes.unknown.insert(name, bytes)),
             }

@@ -1,13 +1,19 @@
 #![doc = include_str!("../README.md")]
 
 mod asn1;
+pub mod author;
+pub mod canonical;
 pub mod certificate;
 pub mod digest;
 pub mod key;
+pub mod limits;
+pub mod metadata;
 pub mod name;
 pub mod number;
 mod pem;
 pub mod sign;
+pub mod signature;
 mod spki;
 pub mod time;
+pub mod trust;
 pub mod verify;

@@ -1,0 +1,87 @@
+//! Why a next version cannot be written.
+
+use thiserror::Error;
+
+use crate::key::{KeyError, KeyId};
+use crate::name::{RoleName, TargetName};
+use crate::number::NumberError;
+use crate::sign::SignError;
+
+/// A change or a signature that cannot be made. Nothing was written.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum AuthorError {
+    /// A role that the collection does not have.
+    #[error("`{0}` is not a role of this collection")]
+    UnknownRole(RoleName),
+    /// A role that holds no targets.
+    #[error("targets cannot be added to `{0}`")]
+    NotTargets(RoleName),
+    /// A role whose paths do not cover a target name.
+    #[error("`{role}` may not speak of `{name}`")]
+    OutsidePaths {
+        /// The role.
+        role: RoleName,
+        /// The target's name.
+        name: TargetName,
+    },
+    /// A target name that no file of this dialect can carry.
+    #[error("target name `{}` has a control character", .0.as_str().escape_default())]
+    ControlCharacter(TargetName),
+    /// A note that is not integers, strings, lists and objects only.
+    #[error("the note of `{name}` cannot be signed: {reason}")]
+    Custom {
+        /// The target's name.
+        name: TargetName,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A file with a field that a next version would lose.
+    #[error("{role} has the field `{}`, which signing it again would lose", field.escape_default())]
+    UnknownField {
+        /// The role.
+        role: RoleName,
+        /// The field.
+        field: String,
+    },
+    /// Too few of a role's keys are at hand.
+    #[error("{role} needs {needed} of its keys to sign, {found} are at hand; missing: {}", join(missing))]
+    MissingKeys {
+        /// The role.
+        role: RoleName,
+        /// Keys needed.
+        needed: usize,
+        /// Keys at hand.
+        found: usize,
+        /// Canonical ids of the keys that are not.
+        missing: Vec<KeyId>,
+    },
+    /// There is no version left.
+    #[error("{role} cannot have a next version")]
+    Version {
+        /// The role.
+        role: RoleName,
+        /// Why.
+        source: NumberError,
+    },
+    /// A key that is none.
+    #[error("a key of {role} cannot be used")]
+    Key {
+        /// The role.
+        role: RoleName,
+        /// Why.
+        source: KeyError,
+    },
+    /// A key that did not sign.
+    #[error("{role} was not signed")]
+    Sign {
+        /// The role.
+        role: RoleName,
+        /// Why.
+        source: SignError,
+    },
+}
+
+fn join(ids: &[KeyId]) -> String {
+    ids.iter().map(KeyId::to_string).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,118 @@
+//! `delegations`: which keys may sign which target names for somebody else.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Deserializer, Serialize};
+
+use crate::key::{KeyId, PublicKey};
+use crate::metadata::MetadataError;
+use crate::metadata::root::own_ids;
+use crate::metadata::unknown::Unknown;
+use crate::name::RoleName;
+use crate::number::Threshold;
+use crate::signature::RoleKeys;
+
+const KNOWN: &[&str] = &["keys", "roles"];
+const KNOWN_ROLE: &[&str] = &["keyids", "name", "paths", "threshold"];
+
+/// One delegated role as its parent declares it.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Delegation {
+    /// Ids of the keys that may sign, in the order in which they were added.
+    #[serde(deserialize_with = "null_default")]
+    pub keyids: Vec<KeyId>,
+    /// The role's full name, `targets/…`.
+    pub name: RoleName,
+    /// Byte prefixes of the target names that it may sign; `""` is every name, no path is none.
+    #[serde(default, deserialize_with = "null_default", skip_serializing_if = "Vec::is_empty")]
+    pub paths: Vec<String>,
+    /// How many distinct keys must sign.
+    pub threshold: Threshold,
+    #[serde(flatten, skip_serializing)]
+    unknown: Unknown,
+}
+
+impl Delegation {
+    /// A delegation without keys and paths.
+    pub fn new(name: RoleName, threshold: Threshold) -> Self {
+        Self { keyids: Vec::new(), name, paths: Vec::new(), threshold, unknown: Unknown::default() }
+    }
+}
+
+/// The delegations of one targets document.
+///
+/// Source: notary `tuf/data/roles.go`, `tuf/data/targets.go`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Delegations {
+    /// Every key that a delegation names, by its id.
+    pub keys: BTreeMap<KeyId, PublicKey>,
+    /// The delegated roles, in the order in which they are searched.
+    pub roles: Vec<Delegation>,
+    #[serde(skip)]
+    unknown: Unknown,
+}
+
+impl Delegations {
+    /// The delegation of this name.
+    pub fn role(&self, name: &RoleName) -> Option<&Delegation> {
+        self.roles.iter().find(|role| role.name == *name)
+    }
+
+    /// The keys and threshold of a delegation.
+    pub fn role_keys(&self, delegation: &Delegation) -> RoleKeys {
+        let keys =
+            delegation.keyids.iter().filter_map(|id| Some((*id, self.keys.get(id)?.clone()))).collect();
+        RoleKeys::new(keys, delegation.threshold)
+    }
+
+    pub(crate) fn unknown_field(&self) -> Option<&str> {
+        self.unknown.first().or_else(|| self.roles.iter().find_map(|role| role.unknown.first()))
+    }
+
+    /// Refuses roles that are declared twice, or that belong to different parents.
+    fn refuse_foreign(&self) -> Result<(), MetadataError> {
+        let mut names = BTreeSet::new();
+        let parent = self.roles.first().and_then(|role| role.name.parent());
+        for role in &self.roles {
+            if !role.name.is_delegation() || role.name.parent() != parent || !names.insert(&role.name) {
+                return Err(MetadataError::ForeignDelegation(role.name.to_string()));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl TryFrom<Wire> for Delegations {
+    type Error = MetadataError;
+
+    fn try_from(wire: Wire) -> Result<Self, MetadataError> {
+        wire.unknown.refuse_near_misses(KNOWN)?;
+        let delegations = Self { keys: own_ids(wire.keys)?, roles: wire.roles, unknown: wire.unknown };
+        for role in &delegations.roles {
+            role.unknown.refuse_near_misses(KNOWN_ROLE)?;
+            if let Some(key) = role.keyids.iter().find(|id| !delegations.keys.contains_key(id)) {
+                return Err(MetadataError::MissingKey { role: role.name.to_string(), key: *key });
+            }
+        }
+        delegations.refuse_foreign()?;
+        Ok(delegations)
+    }
+}
+
+/// `delegations` as it stands in a file.
+#[derive(Default, Deserialize)]
+pub(crate) struct Wire {
+    #[serde(default, deserialize_with = "null_default")]
+    keys: BTreeMap<String, PublicKey>,
+    #[serde(default, deserialize_with = "null_default")]
+    roles: Vec<Delegation>,
+    #[serde(flatten)]
+    unknown: Unknown,
+}
+
+/// Reads `null` as the empty value: Go writes a nil list or map so.
+pub(crate) fn null_default<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(
+    deserializer: D,
+) -> Result<T, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+}

@@ -1,0 +1,235 @@
+//! The `targets` of one document, by name.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+
+use crate::metadata::walk::Entry;
+use crate::metadata::{FileMeta, MetadataError};
+use crate::name::TargetName;
+
+/// Target names and what they mean, sorted by the bytes of the name.
+///
+/// A table that was read from a canonical file stays in the file's bytes; an entry is decoded when it is asked for. Each
+/// entry's shape was checked when the table was read.
+#[derive(Clone, Debug)]
+pub struct TargetTable(Form);
+
+#[derive(Clone, Debug)]
+enum Form {
+    InFile { file: Bytes, entries: Vec<Entry> },
+    Owned(BTreeMap<TargetName, FileMeta>),
+}
+
+impl TargetTable {
+    /// Takes the entries of a canonical file.
+    pub(crate) fn in_file(file: Bytes, entries: Vec<Entry>) -> Result<Self, MetadataError> {
+        for entry in &entries {
+            let text = &file[entry.value()];
+            if !has_plain_shape(text) {
+                serde_json::from_slice::<FileMeta>(text)?.refuse_near_misses()?;
+            }
+        }
+        Ok(Self(Form::InFile { file, entries }))
+    }
+
+    /// How many targets there are.
+    pub fn len(&self) -> usize {
+        match &self.0 {
+            Form::InFile { entries, .. } => entries.len(),
+            Form::Owned(map) => map.len(),
+        }
+    }
+
+    /// Whether there is no target.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// What `name` means here.
+    pub fn find(&self, name: &TargetName) -> Option<Cow<'_, FileMeta>> {
+        match &self.0 {
+            Form::InFile { file, entries } => {
+                let wanted = name.as_str().as_bytes();
+                let at = entries.binary_search_by(|entry| file[entry.name()].cmp(wanted)).ok()?;
+                decode(file, entries[at]).map(|(_, meta)| Cow::Owned(meta))
+            }
+            Form::Owned(map) => map.get(name).map(Cow::Borrowed),
+        }
+    }
+
+    /// Every target, sorted by the bytes of its name.
+    pub fn entries(&self) -> Box<dyn Iterator<Item = (TargetName, FileMeta)> + '_> {
+        match &self.0 {
+            Form::InFile { file, entries } => {
+                Box::new(entries.iter().filter_map(|entry| decode(file, *entry)))
+            }
+            Form::Owned(map) => Box::new(map.iter().map(|(name, meta)| (name.clone(), meta.clone()))),
+        }
+    }
+
+    /// Sets what `name` means, and returns what it meant.
+    pub fn insert(&mut self, name: TargetName, meta: FileMeta) -> Option<FileMeta> {
+        self.owned().insert(name, meta)
+    }
+
+    /// Removes `name`, and returns what it meant.
+    pub fn remove(&mut self, name: &TargetName) -> Option<FileMeta> {
+        self.owned().remove(name)
+    }
+
+    /// The name of the first unknown field of any entry.
+    pub(crate) fn unknown_field(&self) -> Option<String> {
+        self.entries().find_map(|(_, meta)| meta.unknown_field().map(str::to_owned))
+    }
+
+    /// Appends the canonical form.
+    pub(crate) fn write_canonical(&self, out: &mut Vec<u8>) {
+        out.push(b'{');
+        match &self.0 {
+            Form::InFile { file, entries } => {
+                for (index, entry) in entries.iter().enumerate() {
+                    separate(out, index);
+                    out.push(b'"');
+                    out.extend_from_slice(&file[entry.name()]);
+                    out.extend_from_slice(b"\":");
+                    out.extend_from_slice(&file[entry.value()]);
+                }
+            }
+            Form::Owned(map) => {
+                for (index, (name, meta)) in map.iter().enumerate() {
+                    separate(out, index);
+                    crate::canonical::write_string(out, name.as_str());
+                    out.push(b':');
+                    meta.write_canonical(out);
+                }
+            }
+        }
+        out.push(b'}');
+    }
+
+    fn owned(&mut self) -> &mut BTreeMap<TargetName, FileMeta> {
+        if let Form::InFile { file, entries } = &self.0 {
+            self.0 = Form::Owned(entries.iter().filter_map(|entry| decode(file, *entry)).collect());
+        }
+        match &mut self.0 {
+            Form::Owned(map) => map,
+            Form::InFile { .. } => unreachable!("the table was just taken over"),
+        }
+    }
+}
+
+impl Default for TargetTable {
+    fn default() -> Self {
+        Self(Form::Owned(BTreeMap::new()))
+    }
+}
+
+impl From<BTreeMap<TargetName, FileMeta>> for TargetTable {
+    fn from(map: BTreeMap<TargetName, FileMeta>) -> Self {
+        Self(Form::Owned(map))
+    }
+}
+
+impl PartialEq for TargetTable {
+    fn eq(&self, other: &Self) -> bool {
+        self.len() == other.len() && self.entries().eq(other.entries())
+    }
+}
+
+fn separate(out: &mut Vec<u8>, index: usize) {
+    if index > 0 {
+        out.push(b',');
+    }
+}
+
+/// Decodes one entry. Its shape was checked when the table was read, so nothing is ever left out.
+fn decode(file: &Bytes, entry: Entry) -> Option<(TargetName, FileMeta)> {
+    let name = std::str::from_utf8(&file[entry.name()]).ok()?;
+    let meta = serde_json::from_slice(&file[entry.value()]).ok()?;
+    Some((TargetName::from(name.to_owned()), meta))
+}
+
+/// Whether an entry is exactly what the tools write: both digests, or SHA-256 alone, and a length.
+fn has_plain_shape(text: &[u8]) -> bool {
+    let sha256 = |text| base64_field(text, b"{\"hashes\":{\"sha256\":\"", 43, b"=");
+    let sha512 = |text| base64_field(text, b",\"sha512\":\"", 86, b"==");
+    let Some(rest) = sha256(text) else { return false };
+    let rest = sha512(rest).unwrap_or(rest);
+    let Some(digits) = rest.strip_prefix(b"},\"length\":").and_then(|rest| rest.strip_suffix(b"}")) else {
+        return false;
+    };
+    !digits.is_empty() && digits.len() <= 15 && digits.iter().all(u8::is_ascii_digit)
+}
+
+/// Takes a field whose value is `len` base64 characters (the last without stray bits) and `padding`.
+fn base64_field<'a>(text: &'a [u8], open: &[u8], len: usize, padding: &[u8]) -> Option<&'a [u8]> {
+    let rest = text.strip_prefix(open)?;
+    let (value, rest) = rest.split_at_checked(len)?;
+    let legal = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
+    let last: &[u8] = if padding.len() == 1 { b"AEIMQUYcgkosw048" } else { b"AQgw" };
+    if !value.iter().all(legal) || !last.contains(value.last()?) {
+        return None;
+    }
+    rest.strip_prefix(padding)?.strip_prefix(b"\"")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metadata::walk;
+
+    fn table(targets: &str) -> Result<TargetTable, MetadataError> {
+        let file = Bytes::from(format!(r#"{{"signed":{{"targets":{targets}}},"signatures":[]}}"#));
+        let layout = walk::layout(&file).expect("canonical");
+        TargetTable::in_file(file, layout.targets)
+    }
+
+    #[test]
+    fn plain_shape_is_what_the_writer_writes() {
+        for meta in [
+            FileMeta::of(b"x"),
+            FileMeta::of(b""),
+            FileMeta::new(crate::digest::Digest::sha256(b"y").into(), 0),
+        ] {
+            let mut text = Vec::new();
+            meta.write_canonical(&mut text);
+            assert!(has_plain_shape(&text), "{}", String::from_utf8_lossy(&text));
+        }
+    }
+
+    #[test]
+    fn table_in_file_finds_the_same_as_an_owned_one() {
+        let mut owned = TargetTable::default();
+        for name in ["a", "b", "z10", "z2", "\u{e9}"] {
+            owned.insert(TargetName::from(name.to_owned()), FileMeta::of(name.as_bytes()));
+        }
+        let mut text = Vec::new();
+        owned.write_canonical(&mut text);
+        let read = table(std::str::from_utf8(&text).expect("UTF-8")).expect("own entries");
+        assert_eq!(read, owned);
+        for name in ["a", "z2", "\u{e9}", "nope", ""] {
+            let name = TargetName::from(name.to_owned());
+            assert_eq!(read.find(&name), owned.find(&name));
+        }
+        let mut again = Vec::new();
+        read.write_canonical(&mut again);
+        assert_eq!(again, text);
+    }
+
+    #[test]
+    fn malformed_entry_refuses_the_whole_table() {
+        for bad in [
+            r#"{"a":{}}"#,
+            r#"{"a":1}"#,
+            r#"{"a":{"hashes":{},"length":"1"}}"#,
+            r#"{"a":{"hashes":{"sha256":"AA=="},"length":1}}"#,
+            r#"{"a":{"hashes":{},"length":-1}}"#,
+        ] {
+            assert!(table(bad).is_err(), "{bad} was accepted");
+        }
+        let near = r#"{"a":{"Length":2,"hashes":{},"length":1}}"#;
+        assert!(matches!(table(near), Err(MetadataError::NearMiss { known: "length", .. })));
+    }
+}

@@ -1,0 +1,119 @@
+//! The delegations phase: what names mean, by the keys of others.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bytes::Bytes;
+
+use crate::metadata::{FileMeta, Snapshot, Targets, Timestamp};
+use crate::name::{RoleName, TopRole};
+use crate::signature::{RoleKeys, Verified};
+use crate::trust::file::Expected;
+use crate::trust::{Base, Offered, TrustError, TrustedCollection};
+
+/// A trusted targets file. Delegated roles may be loaded, parents before children.
+#[derive(Clone, Debug)]
+pub struct DelegationsPhase {
+    base: Base,
+    timestamp: Verified<Timestamp>,
+    snapshot: Verified<Snapshot>,
+    roles: BTreeMap<RoleName, Verified<Targets>>,
+}
+
+/// How a delegated role stands, by the roles loaded so far and the snapshot.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Standing<'a> {
+    /// No loaded role delegates to it.
+    NotDelegated,
+    /// It is delegated, and nothing of it was ever published.
+    Unpublished,
+    /// It is delegated, and this is its file.
+    Published(&'a FileMeta),
+}
+
+impl DelegationsPhase {
+    pub(super) fn new(
+        base: Base,
+        timestamp: Verified<Timestamp>,
+        snapshot: Verified<Snapshot>,
+        targets: Verified<Targets>,
+    ) -> Self {
+        let roles = BTreeMap::from([(TopRole::Targets.into(), targets)]);
+        Self { base, timestamp, snapshot, roles }
+    }
+
+    /// How `role` stands.
+    ///
+    /// # Errors
+    /// [`TrustError::RoleRemoved`]: it was trusted before, is still delegated, and the snapshot dropped it.
+    ///
+    /// Source: TUF 1.0.34 §5.5.6.
+    pub fn standing(&self, role: &RoleName) -> Result<Standing<'_>, TrustError> {
+        let Some(keys) = self.keys(role) else { return Ok(Standing::NotDelegated) };
+        match (self.snapshot.file(role), self.base.seen.floor(role, &keys)) {
+            (Some(meta), _) => Ok(Standing::Published(meta)),
+            (None, Some(floor)) => {
+                Err(TrustError::RoleRemoved { role: role.clone(), trusted: floor.version })
+            }
+            (None, None) => Ok(Standing::Unpublished),
+        }
+    }
+
+    /// The delegations of the loaded roles that were not loaded yet, in search order.
+    pub fn unloaded(&self) -> Vec<RoleName> {
+        let declared = self.roles.values().flat_map(|targets| &targets.delegations.roles);
+        let names: BTreeSet<_> = declared.map(|role| role.name.clone()).collect();
+        names.into_iter().filter(|name| !self.roles.contains_key(name)).collect()
+    }
+
+    /// Takes a stale file of a delegated role as a floor against rollback, and says whether it could serve as one.
+    pub fn remember(&mut self, role: &RoleName, bytes: Bytes) -> bool {
+        let Some(keys) = self.keys(role) else { return false };
+        let expected = Expected { role, keys: &keys, listed: None };
+        let stale = expected.verify_stale::<Targets>(bytes, &self.base.environment);
+        stale.is_ok_and(|stale| {
+            self.base.seen.raise(role.clone(), &keys, &stale);
+            true
+        })
+    }
+
+    /// Accepts the file of a delegated role. On a refusal the phase is as it was.
+    ///
+    /// The checks are those of every other file. A delegation counts only under the parent that its name says.
+    ///
+    /// # Errors
+    /// - [`TrustError::NotDelegated`], [`TrustError::NotInSnapshot`]: it is not one that may be loaded.
+    /// - [`TrustError::Hash`], [`TrustError::Length`], [`TrustError::Signature`], [`TrustError::Rollback`],
+    ///   [`TrustError::Equivocation`], [`TrustError::Expired`].
+    ///
+    /// Source: TUF 1.0.34 §5.6.
+    pub fn accept_delegation(&mut self, role: &RoleName, offered: Offered) -> Result<(), TrustError> {
+        let limit = self.base.environment.limits.delegations;
+        if self.roles.len() > limit {
+            return Err(TrustError::TooManyDelegations(limit));
+        }
+        let keys = self.keys(role).ok_or_else(|| TrustError::NotDelegated(role.clone()))?;
+        let listed = self.snapshot.file(role).ok_or_else(|| TrustError::NotInSnapshot(role.clone()))?;
+        let expected = Expected { role, keys: &keys, listed: Some((listed, "snapshot")) };
+        let targets: Verified<Targets> = expected.accept(offered, &self.base.environment, &self.base.seen)?;
+        if let Some(foreign) =
+            targets.delegations.roles.iter().find(|child| child.name.parent().as_ref() != Some(role))
+        {
+            let source = crate::metadata::MetadataError::ForeignDelegation(foreign.name.to_string());
+            return Err(TrustError::Metadata { role: role.clone(), source });
+        }
+        self.roles.insert(role.clone(), targets);
+        Ok(())
+    }
+
+    /// Ends the update: what was accepted is trusted.
+    pub fn finish(self) -> TrustedCollection {
+        let Self { base, timestamp, snapshot, roles } = self;
+        TrustedCollection::new(base, timestamp, snapshot, roles)
+    }
+
+    /// The keys of a delegated role, if its parent is loaded and delegates to it.
+    fn keys(&self, role: &RoleName) -> Option<RoleKeys> {
+        let parent = &self.roles.get(&role.parent()?)?.delegations;
+        Some(parent.role_keys(parent.role(role)?))
+    }
+}

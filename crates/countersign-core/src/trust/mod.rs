@@ -1,0 +1,72 @@
+//! Trust decisions: what may be believed, in which order, at which time.
+//!
+//! An update is a chain of phases. Each takes `self` and gives the next, so a step out of order does not compile:
+//!
+//! ```text
+//! RootPhase ─finish_root→ TimestampPhase ─accept_timestamp→ SnapshotPhase ─accept_snapshot→ TargetsPhase
+//!           ─accept_targets→ DelegationsPhase ─finish→ TrustedCollection
+//! ```
+//!
+//! ```compile_fail
+//! use countersign_core::trust::{Offered, RootPhase, SnapshotPhase};
+//! fn skip(root: RootPhase, file: Offered) -> SnapshotPhase {
+//!     root.accept_timestamp(file).unwrap() // no such step: root must be finished first
+//! }
+//! ```
+//!
+//! Bytes and a time go in, decisions come out. The client that checks a download and the server that checks an upload
+//! both run these phases. A phase is cheap to clone, so a caller can try again from it after a refusal.
+//!
+//! Source: TUF 1.0.34 §5, on Notary's file formats.
+
+mod collection;
+mod delegations;
+mod error;
+mod file;
+mod pin;
+mod root;
+mod search;
+mod seen;
+mod snapshot;
+mod targets;
+mod timestamp;
+
+use std::sync::Arc;
+
+pub use collection::{TrustedCollection, TrustedTarget};
+pub use delegations::{DelegationsPhase, Standing};
+pub use error::{LeafError, TrustError};
+pub use file::{Offered, Origin};
+pub use pin::{PinRule, TrustPinning};
+pub use root::RootPhase;
+pub use seen::{Seen, SeenFile};
+pub use snapshot::SnapshotPhase;
+pub use targets::TargetsPhase;
+pub use timestamp::TimestampPhase;
+
+use crate::limits::Limits;
+use crate::metadata::Root;
+use crate::name::Gun;
+use crate::signature::Verified;
+use crate::time::UpdateStart;
+
+/// What one update is held against.
+#[derive(Clone, Debug)]
+pub struct Environment {
+    /// The collection.
+    pub gun: Gun,
+    /// How its first root, and every later one, is pinned.
+    pub pinning: TrustPinning,
+    /// Bounds on sizes and counts.
+    pub limits: Limits,
+    /// When the update began; every expiry is compared with this one instant (TUF 1.0.34 §5.1).
+    pub start: UpdateStart,
+}
+
+/// What every phase carries on.
+#[derive(Clone, Debug)]
+struct Base {
+    environment: Arc<Environment>,
+    root: Verified<Root>,
+    seen: Seen,
+}

@@ -1,0 +1,223 @@
+//! The root phase: which keys are the right ones.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::certificate::CertificateBundle;
+use crate::digest::{Digest, HashError};
+use crate::key::{KeyType, PublicKey};
+use crate::metadata::{Envelope, MetadataError, Root};
+use crate::name::{RoleName, TopRole};
+use crate::number::MetaVersion;
+use crate::signature::{RoleKeys, SignatureError, Verified};
+use crate::trust::file::{envelope, unexpired};
+use crate::trust::{Base, Environment, LeafError, PinRule, Seen, SeenFile, TimestampPhase, TrustError};
+
+/// A trusted root that may still be followed by newer ones.
+#[derive(Clone, Debug)]
+pub struct RootPhase(Base);
+
+impl RootPhase {
+    /// Trusts `bytes` as the first root that is ever seen here, if the pinning rules allow it.
+    ///
+    /// `bytes` is the newest root file. Pins and expiry are looked at when the phase is finished.
+    ///
+    /// # Errors
+    /// - [`TrustError::NoPin`]: nothing is pinned and first use is switched off.
+    /// - [`TrustError::NoLeaf`], [`TrustError::Signature`]: its own certificates or signatures do not hold.
+    ///
+    /// Source: TUF 1.0.34 §5.2; notary `trustpinning/certs.go`.
+    pub fn trust_first(environment: Arc<Environment>, bytes: Bytes, seen: Seen) -> Result<Self, TrustError> {
+        if let PinRule::Refused = environment.pinning.rule(&environment.gun) {
+            return Err(TrustError::NoPin(environment.gun.clone()));
+        }
+        Self::trust_cached(environment, bytes, seen)
+    }
+
+    /// Trusts `bytes` as the root that was trusted before: it comes from the cache or from a server's store.
+    ///
+    /// It may have expired, and so may its certificates: it may still lead to a newer root.
+    ///
+    /// # Errors
+    /// - [`TrustError::Rollback`], [`TrustError::Equivocation`]: `seen` knows a newer root, or another of this version.
+    /// - [`TrustError::NoLeaf`], [`TrustError::Signature`]: its own certificates or signatures do not hold.
+    pub fn trust_cached(
+        environment: Arc<Environment>,
+        bytes: Bytes,
+        mut seen: Seen,
+    ) -> Result<Self, TrustError> {
+        let root = verify_by_itself(&environment, &parse(&environment, bytes)?, Leaves::Named)?;
+        if let Some(floor) = seen.file(&TopRole::Root.into()) {
+            floor.admit(&TopRole::Root.into(), &root)?;
+        }
+        seen.record(TopRole::Root.into(), &root);
+        Ok(Self(Base { environment, root, seen }))
+    }
+
+    /// Trusts `bytes` because it is the very file that `seen` remembers, although the cache lost it.
+    ///
+    /// # Errors
+    /// - [`TrustError::Hash`]: it is another file.
+    /// - As [`RootPhase::trust_cached`].
+    pub fn trust_remembered(
+        environment: Arc<Environment>,
+        bytes: Bytes,
+        seen: Seen,
+        remembered: &SeenFile,
+    ) -> Result<Self, TrustError> {
+        let found = Digest::sha256(&bytes);
+        if found != remembered.sha256 {
+            let source = HashError::Mismatch { expected: remembered.sha256, found };
+            return Err(TrustError::Hash {
+                role: TopRole::Root.into(),
+                listed_by: "record of trusted versions",
+                source,
+            });
+        }
+        Self::trust_cached(environment, bytes, seen)
+    }
+
+    /// Accepts `bytes` as the next root version and returns the phase that trusts it.
+    ///
+    /// Expiry is not looked at here: an expired root may still lead to a newer one (TUF 1.0.34 §5.3.6).
+    ///
+    /// # Errors
+    /// - [`TrustError::VersionGap`]: its version is not exactly one more than the trusted one.
+    /// - [`TrustError::Rotation`]: too few keys of the trusted root signed it.
+    /// - [`TrustError::NoLeaf`], [`TrustError::Signature`]: its own certificates or signatures do not hold.
+    ///
+    /// Deviation: Notary skips versions when the old key signed the newest root (13 B4); test `s5_3_5_version_gap_is_rejected`.
+    ///
+    /// Source: TUF 1.0.34 §5.3.4, §5.3.5; notary `trustpinning/certs.go` (leaves of the previous root, expiry not checked).
+    pub fn accept_root(mut self, bytes: Bytes) -> Result<Self, TrustError> {
+        let base = &mut self.0;
+        let envelope = parse(&base.environment, bytes)?;
+        let offered: Root = envelope.claim().map_err(malformed)?;
+        let trusted = base.root.version;
+        let expected = trusted
+            .next()
+            .map_err(|_| TrustError::VersionGap { offered: offered.version, expected: trusted })?;
+        if offered.version != expected {
+            return Err(TrustError::VersionGap { offered: offered.version, expected });
+        }
+        let previous = leaves(&base.environment, &base.root, Leaves::Named)?;
+        previous.verify::<Root>(&envelope).map_err(|source| TrustError::Rotation {
+            offered: offered.version,
+            trusted,
+            source,
+        })?;
+        base.root = verify_by_itself(&base.environment, &envelope, Leaves::Named)?;
+        base.seen.record(TopRole::Root.into(), &base.root);
+        Ok(self)
+    }
+
+    /// The trusted root.
+    pub fn root(&self) -> &Verified<Root> {
+        &self.0.root
+    }
+
+    /// The version that would follow.
+    pub fn next_version(&self) -> Option<MetaVersion> {
+        self.0.root.version.next().ok()
+    }
+
+    /// Ends the phase: the trusted root is the newest one, and must hold now.
+    ///
+    /// # Errors
+    /// - [`TrustError::Pin`]: its certificates do not match the pin.
+    /// - [`TrustError::NoLeaf`], [`TrustError::Signature`]: not enough certificates are valid at this time.
+    /// - [`TrustError::Expired`]: it expired.
+    ///
+    /// Source: TUF 1.0.34 §5.3.10; notary `trustpinning/certs.go`.
+    pub fn finish_root(self) -> Result<TimestampPhase, TrustError> {
+        let Base { environment, root, .. } = &self.0;
+        let role = TopRole::Root.into();
+        let envelope = parse(environment, root.bytes().clone())?;
+        verify_by_itself(environment, &envelope, Leaves::ValidAndPinned)?;
+        unexpired(&role, &**root, environment.start)?;
+        Ok(TimestampPhase::new(self.0))
+    }
+}
+
+/// Which root certificates count.
+#[derive(Clone, Copy, PartialEq)]
+enum Leaves {
+    /// Those that name the collection and are strong enough, expired or not.
+    Named,
+    /// Those that are also valid now, in Notary's exact form, and pinned.
+    ValidAndPinned,
+}
+
+fn parse(environment: &Environment, bytes: Bytes) -> Result<Envelope, TrustError> {
+    let (found, max) = (bytes.len() as u64, environment.limits.root_bytes);
+    if found > max {
+        return Err(malformed(MetadataError::Large { found, max }));
+    }
+    let digest = Digest::sha256(&bytes);
+    envelope(&TopRole::Root.into(), bytes, digest, environment)
+}
+
+fn malformed(source: MetadataError) -> TrustError {
+    TrustError::Metadata { role: TopRole::Root.into(), source }
+}
+
+fn verify_by_itself(
+    environment: &Environment,
+    envelope: &Envelope,
+    which: Leaves,
+) -> Result<Verified<Root>, TrustError> {
+    let claim: Root = envelope.claim().map_err(malformed)?;
+    let verified = leaves(environment, &claim, which)?.verify(envelope);
+    verified.map_err(|source| match source {
+        SignatureError::Metadata(source) => malformed(source),
+        source => TrustError::Signature { role: RoleName::from(TopRole::Root), source },
+    })
+}
+
+/// The root keys whose certificates count, under the root's threshold.
+fn leaves(environment: &Environment, root: &Root, which: Leaves) -> Result<RoleKeys, TrustError> {
+    let rule = environment.pinning.rule(&environment.gun);
+    let mut keys = BTreeMap::new();
+    let mut unpinned = Vec::new();
+    let mut refusal = None;
+    for (id, key) in root.keys_of(TopRole::Root) {
+        match leaf(environment, key, which) {
+            Ok(bundle) if which == Leaves::Named || rule.admits(key, &bundle, environment.start) => {
+                keys.insert(*id, key.clone());
+            }
+            Ok(_) => unpinned.push(key.canonical_id().unwrap_or(*id).to_string()),
+            Err(error) => refusal = refusal.or(Some(error)),
+        }
+    }
+    if keys.is_empty() {
+        let gun = environment.gun.clone();
+        return Err(if unpinned.is_empty() {
+            TrustError::NoLeaf { gun, source: refusal }
+        } else {
+            TrustError::Pin { gun, found: unpinned }
+        });
+    }
+    Ok(RoleKeys::new(keys, root.role_keys(TopRole::Root).threshold()))
+}
+
+fn leaf(environment: &Environment, key: &PublicKey, which: Leaves) -> Result<CertificateBundle, LeafError> {
+    if !key.key_type().is_some_and(KeyType::is_certificate) {
+        return Err(LeafError::Bare(key.keytype().to_owned()));
+    }
+    let bundle = CertificateBundle::parse(key.as_bytes())?;
+    if !bundle.names_gun(&environment.gun) {
+        return Err(LeafError::Name(bundle.common_name().to_owned()));
+    }
+    match which {
+        Leaves::Named => bundle.check_strength()?,
+        Leaves::ValidAndPinned => {
+            bundle.check_leaf(environment.start)?;
+            if !bundle.is_exact(key.as_bytes(), environment.start) {
+                return Err(LeafError::Form);
+            }
+        }
+    }
+    Ok(bundle)
+}

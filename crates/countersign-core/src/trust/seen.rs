@@ -1,0 +1,102 @@
+//! The versions that were trusted before: floors against rollback.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use crate::digest::Digest;
+use crate::key::KeyId;
+use crate::metadata::Document;
+use crate::name::RoleName;
+use crate::number::MetaVersion;
+use crate::signature::{RoleKeys, Verified};
+use crate::trust::TrustError;
+
+/// The newest file of each role that was ever trusted here.
+///
+/// A floor holds for as long as the keys that signed it could still sign for its role. Once root (or the delegating role)
+/// takes those keys away, the floor is void: that is the way back from a fast-forward by a stolen key.
+///
+/// Source: TUF 1.0.34 §5.3.11, §5.4.3, §5.5.5, §5.6.4; design decision on seen versions. Deviation: Notary takes its floors from
+/// cached files only, and loses them when the cached root changes (13 B2, B3); test `seen_version_outlives_a_new_root`.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(transparent)]
+pub struct Seen(BTreeMap<RoleName, SeenFile>);
+
+/// One file that was trusted.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct SeenFile {
+    /// Its version.
+    pub version: MetaVersion,
+    /// The SHA-256 of the whole file.
+    pub sha256: Digest,
+    /// Canonical ids of the keys whose signatures were valid.
+    pub signers: BTreeSet<KeyId>,
+}
+
+impl Seen {
+    /// The file of `role` that was trusted last.
+    pub fn file(&self, role: &RoleName) -> Option<&SeenFile> {
+        self.0.get(role)
+    }
+
+    /// Every role with its file.
+    pub fn iter(&self) -> impl Iterator<Item = (&RoleName, &SeenFile)> {
+        self.0.iter()
+    }
+
+    /// Records a trusted file in place of whatever was recorded.
+    pub(super) fn record<T: Document>(&mut self, role: RoleName, document: &Verified<T>) {
+        let file = SeenFile {
+            version: document.version(),
+            sha256: document.digest(),
+            signers: document.signers().clone(),
+        };
+        self.0.insert(role, file);
+    }
+
+    /// Records a verified but stale file, unless a newer one is recorded whose keys still hold.
+    pub(super) fn raise<T: Document>(&mut self, role: RoleName, keys: &RoleKeys, document: &Verified<T>) {
+        if self.floor(&role, keys).is_none_or(|floor| floor.version < document.version()) {
+            self.record(role, document);
+        }
+    }
+
+    /// The recorded file, if the keys that signed it still could.
+    pub(super) fn floor(&self, role: &RoleName, keys: &RoleKeys) -> Option<&SeenFile> {
+        let floor = self.0.get(role)?;
+        let still = floor.signers.intersection(&keys.canonical_ids()).count();
+        (still >= keys.threshold().get()).then_some(floor)
+    }
+
+    /// Refuses an older version, and the same version with other content.
+    pub(super) fn admit<T: Document>(
+        &self,
+        role: &RoleName,
+        keys: &RoleKeys,
+        document: &Verified<T>,
+    ) -> Result<(), TrustError> {
+        match self.floor(role, keys) {
+            Some(floor) => floor.admit(role, document),
+            None => Ok(()),
+        }
+    }
+}
+
+impl SeenFile {
+    /// Refuses an older version than this, and the same version with other content.
+    pub(super) fn admit<T: Document>(
+        &self,
+        role: &RoleName,
+        document: &Verified<T>,
+    ) -> Result<(), TrustError> {
+        let offered = document.version();
+        if offered < self.version {
+            return Err(TrustError::Rollback { role: role.clone(), offered, trusted: self.version });
+        }
+        if offered == self.version && document.digest() != self.sha256 {
+            return Err(TrustError::Equivocation { role: role.clone(), version: offered });
+        }
+        Ok(())
+    }
+}
