@@ -3,4 +3,5 @@
 pub mod descriptor;
 pub mod manifest;
 pub mod reference;
+pub mod store;
 pub mod transfer;
