@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod descriptor;
+pub mod http;
 pub mod manifest;
 pub mod reference;
 pub mod store;

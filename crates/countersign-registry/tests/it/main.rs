@@ -1,0 +1,6 @@
+//! The registry client against hosts that behave, and against hosts that don't.
+
+#![expect(clippy::expect_used, clippy::panic, reason = "a test says what it needs")]
+
+mod http;
+mod peer;
