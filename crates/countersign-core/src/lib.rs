@@ -6,6 +6,7 @@ pub mod canonical;
 pub mod certificate;
 pub mod digest;
 pub mod key;
+pub mod key_file;
 pub mod limits;
 pub mod metadata;
 pub mod name;

@@ -45,9 +45,9 @@ impl Curve {
         }
     }
 
-    /// DER of the curve's object identifier alone.
+    /// The curve's object identifier in DER, without tag and length.
     pub(crate) fn oid(self) -> &'static [u8] {
-        &self.algorithm_identifier()[11..]
+        &self.algorithm_identifier()[13..]
     }
 
     /// How keys on this curve are loaded and sign here: `r‖s`. For P-384 the library pairs the curve with SHA-384 only,

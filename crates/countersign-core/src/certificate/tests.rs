@@ -220,7 +220,7 @@ fn chain_needs_every_issuer_to_be_an_authority_that_may_sign() {
         ("expired", |params| params.not_after = date_time_ymd(2026, 6, 1)),
         ("not yet valid", |params| params.not_before = date_time_ymd(2027, 6, 1)),
         ("for mail only", |params| {
-            params.extended_key_usages = vec![ExtendedKeyUsagePurpose::EmailProtection]
+            params.extended_key_usages = vec![ExtendedKeyUsagePurpose::EmailProtection];
         }),
         ("critical extension", |params| {
             let mut extension = CustomExtension::from_oid_content(&[1, 2, 3, 4], vec![5, 0]);
