@@ -46,7 +46,7 @@ pub(super) fn collect(layout: &Layout, keep_younger_than: Duration) -> Result<Co
     remove_leftovers(layout, &mut collected)?;
     for algorithm in [Algorithm::Sha256, Algorithm::Sha512] {
         let is_name = |name: &str| {
-            name.len() == 2 * algorithm.len() && name.bytes().all(|byte| byte.is_ascii_hexdigit())
+            name.len() == 2 * algorithm.bytes() && name.bytes().all(|byte| byte.is_ascii_hexdigit())
         };
         for entry in entries(&layout.blobs_of(algorithm))? {
             let path = entry.path();
