@@ -1,6 +1,7 @@
-//! The registry client against hosts that behave, and against hosts that don't.
+//! The registry client against hosts that behave, and against hosts that don't; the image store likewise.
 
 #![expect(clippy::expect_used, clippy::panic, reason = "a test says what it needs")]
 
 mod http;
 mod peer;
+mod store;

@@ -49,6 +49,16 @@ pub(super) fn load(loader: &Loader<'_>, name: Option<&ImageReference>) -> Result
     Ok(loaded)
 }
 
+/// The names in `manifest.json`, if there is one, by the configuration's path; for layouts that also have it.
+pub(super) fn names_by_config(
+    loader: &Loader<'_>,
+) -> Result<BTreeMap<String, Vec<ImageReference>>, ArchiveError> {
+    let list = loader.source.document(DOCKER_MANIFEST, loader.limits.document_bytes)?;
+    let Some(list) = list.filter(|_| !loader.source.is_directory()) else { return Ok(BTreeMap::new()) };
+    let items: Vec<Item> = parse(DOCKER_MANIFEST, &list)?;
+    items.into_iter().map(|item| Ok((inside(&item.config)?, item.references(None)?))).collect()
+}
+
 /// One image of `manifest.json`.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]

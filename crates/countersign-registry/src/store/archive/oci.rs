@@ -9,7 +9,7 @@ use super::super::error::Damage;
 use super::super::index::{CONTAINERD_NAME, REF_NAME};
 use super::super::layout::{INDEX, MARKER, Marker, VERSION};
 use super::error::ArchiveError;
-use super::{Loaded, Loader};
+use super::{Loaded, Loader, docker};
 use crate::descriptor::{Descriptor, media_type};
 use crate::manifest::{Content, ImageIndex, Manifest};
 use crate::reference::ImageReference;
@@ -40,7 +40,7 @@ fn listed(loader: &Loader<'_>, name: Option<&ImageReference>) -> Result<Vec<Load
     let Some(first) = index.manifests.first() else {
         return Err(ArchiveError::NoImages { path: loader.source.path().to_owned() });
     };
-    let Some(name) = name else { return index.manifests.iter().map(with_own_name).collect() };
+    let Some(name) = name else { return with_own_names(loader, &index.manifests) };
     if index.manifests.iter().any(|entry| entry.digest != first.digest) {
         let shown =
             |entry: &Descriptor| own_name(entry).map_or_else(|| entry.digest.to_string(), str::to_owned);
@@ -49,12 +49,30 @@ fn listed(loader: &Loader<'_>, name: Option<&ImageReference>) -> Result<Vec<Load
     Ok(vec![Loaded { reference: Some(name.clone()), descriptor: plain(first) }])
 }
 
-fn with_own_name(entry: &Descriptor) -> Result<Loaded, ArchiveError> {
+/// Names images as the index does, or else as the list for older versions of Docker does.
+fn with_own_names(loader: &Loader<'_>, entries: &[Descriptor]) -> Result<Vec<Loaded>, ArchiveError> {
     let parse = |name: &str| {
         let parsed = ImageReference::parse(name).map(ImageReference::or_latest);
         parsed.map_err(|source| ArchiveError::Name { name: name.to_owned(), source })
     };
-    Ok(Loaded { reference: own_name(entry).map(parse).transpose()?, descriptor: plain(entry) })
+    let mut tags = docker::names_by_config(loader)?;
+    let mut loaded = Vec::new();
+    for entry in entries {
+        let mut references: Vec<_> = own_name(entry).map(parse).transpose()?.into_iter().collect();
+        if references.is_empty() && !tags.is_empty() && media_type::is_image(&entry.media_type) {
+            let manifest = read_manifest(loader, &entry_of(&entry.digest), INDEX, entry)?;
+            if let Content::Image(image) = manifest.content() {
+                references = tags.remove(&entry_of(&image.config.digest)).unwrap_or_default();
+            }
+        }
+        let descriptor = plain(entry);
+        if references.is_empty() {
+            loaded.push(Loaded { reference: None, descriptor: descriptor.clone() });
+        }
+        let named = |reference| Loaded { reference: Some(reference), descriptor: descriptor.clone() };
+        loaded.extend(references.into_iter().map(named));
+    }
+    Ok(loaded)
 }
 
 /// The full name; `ref.name` alone is one only if it says more than a tag.
@@ -82,7 +100,7 @@ impl Walk<'_, '_> {
             if descriptor.digest != root.digest && !self.loader.source.has(&entry)? {
                 continue;
             }
-            let manifest = self.manifest(&entry, &by, &descriptor)?;
+            let manifest = read_manifest(self.loader, &entry, &by, &descriptor)?;
             let again = !self.seen.insert(descriptor.digest);
             match manifest.content() {
                 Content::Index(index) => {
@@ -102,28 +120,6 @@ impl Walk<'_, '_> {
         if images == 0 { Err(ArchiveError::Empty { digest: root.digest }) } else { Ok(()) }
     }
 
-    fn manifest(&self, entry: &str, by: &str, descriptor: &Descriptor) -> Result<Manifest, ArchiveError> {
-        let document = self.loader.document(entry, by)?;
-        let found = Digest::of(descriptor.digest.algorithm(), &document);
-        let size = document.len() as u64;
-        let damage = if size != descriptor.size {
-            Some(Damage::Length { expected: descriptor.size, found: size })
-        } else if found != descriptor.digest {
-            Some(Damage::Digest { found })
-        } else {
-            None
-        };
-        if let Some(damage) = damage {
-            return Err(ArchiveError::Content {
-                entry: entry.to_owned(),
-                expected: descriptor.digest,
-                damage,
-            });
-        }
-        Manifest::parse(&descriptor.media_type, Bytes::from(document))
-            .map_err(|source| ArchiveError::Manifest { entry: entry.to_owned(), source })
-    }
-
     fn copy(&mut self, descriptor: &Descriptor, by: &str) -> Result<(), ArchiveError> {
         let entry = entry_of(&descriptor.digest);
         let elsewhere = descriptor.is_foreign() && !self.loader.source.has(&entry)?;
@@ -132,6 +128,29 @@ impl Walk<'_, '_> {
         }
         self.loader.copy(&entry, by, descriptor)
     }
+}
+
+fn read_manifest(
+    loader: &Loader<'_>,
+    entry: &str,
+    by: &str,
+    descriptor: &Descriptor,
+) -> Result<Manifest, ArchiveError> {
+    let document = loader.document(entry, by)?;
+    let found = Digest::of(descriptor.digest.algorithm(), &document);
+    let size = document.len() as u64;
+    let damage = if size != descriptor.size {
+        Some(Damage::Length { expected: descriptor.size, found: size })
+    } else if found != descriptor.digest {
+        Some(Damage::Digest { found })
+    } else {
+        None
+    };
+    if let Some(damage) = damage {
+        return Err(ArchiveError::Content { entry: entry.to_owned(), expected: descriptor.digest, damage });
+    }
+    Manifest::parse(&descriptor.media_type, Bytes::from(document))
+        .map_err(|source| ArchiveError::Manifest { entry: entry.to_owned(), source })
 }
 
 /// Where a layout keeps a blob.
