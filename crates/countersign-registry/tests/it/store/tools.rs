@@ -1,7 +1,11 @@
 //! Other tools read what the store writes, and the store what they write.
 
 use std::fs;
+use std::io::{self, Write as _};
 use std::path::Path;
+use std::process::Child;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use countersign_core::digest::Digest;
 use countersign_registry::store::Limits;
@@ -152,4 +156,70 @@ fn image_built_by_buildah_is_loaded_from_either_archive() {
         );
         read_all(&other.store, &loaded[0].descriptor);
     }
+}
+
+/// A `dockerd` with everything it has below a directory; ended, with what it started, when dropped.
+struct Dockerd {
+    process: Child,
+    socket: String,
+}
+
+impl Dockerd {
+    /// Starts it; `None` where it may not run.
+    fn start(dir: &Path) -> Option<Self> {
+        let path = |name: &str| dir.join(name).display().to_string();
+        let socket = format!("unix://{}", path("docker.sock"));
+        let process = Invocation::of("dockerd")
+            .args(["--bridge=none", "--iptables=false", "--ip-forward=false", "--storage-driver=vfs"])
+            .args(["--log-level=error", "--data-root", &path("data"), "--exec-root", &path("exec")])
+            .args(["--pidfile", &path("pid"), "--host", &socket])
+            .env("HOME", dir)
+            .start();
+        let mut daemon = Self { process, socket };
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while Instant::now() < deadline && daemon.process.try_wait().expect("a status").is_none() {
+            if daemon.docker(dir, &["version"]).code == Some(0) {
+                return Some(daemon);
+            }
+            thread::sleep(Duration::from_millis(50));
+        }
+        None
+    }
+
+    fn docker(&self, dir: &Path, args: &[&str]) -> Output {
+        Invocation::of("docker").args(["--host", &self.socket]).args(args).dir(dir).env("HOME", dir).run()
+    }
+}
+
+impl Drop for Dockerd {
+    fn drop(&mut self) {
+        // It ends its containerd only when it is asked to end itself.
+        Invocation::of("kill").arg(self.process.id().to_string()).run();
+        let _ = self.process.wait();
+    }
+}
+
+#[test]
+fn docker_loads_what_is_saved_and_its_archives_are_loaded() {
+    if !present_or_skip(&["dockerd", "docker"]) {
+        return;
+    }
+    let place = Place::new();
+    let dir = place.dir.path();
+    let Some(daemon) = Dockerd::start(dir) else {
+        return writeln!(io::stderr(), "docker skips: its daemon may not run here").expect("somebody reads");
+    };
+    let (image, other) = (image("hello"), image("other"));
+    put(&place.store, &image, "registry.example/app:1").expect("it is stored");
+    put(&place.store, &other, "app:2").expect("it is stored");
+    let both = [reference("registry.example/app:1"), reference("app:2")];
+    place.store.save(&both, &place.path("saved.tar")).expect("it is saved");
+    daemon.docker(dir, &["load", "-i", "saved.tar"]).expect_success();
+    let id = daemon.docker(dir, &["inspect", "--format", "{{.Id}}", "app:2"]).expect_success();
+    assert_eq!(id.stdout.trim(), other.config().digest.to_string());
+    daemon.docker(dir, &["save", "-o", "docker.tar", "registry.example/app:1", "app:2"]).expect_success();
+    let again = Place::new();
+    let loaded = again.store.load(&place.path("docker.tar"), None, &Limits::default()).expect("it is loaded");
+    assert_eq!(names(&again.store), ["app:2", "registry.example/app:1"]);
+    loaded.iter().for_each(|image| read_all(&again.store, &image.descriptor));
 }
