@@ -221,5 +221,7 @@ fn docker_loads_what_is_saved_and_its_archives_are_loaded() {
     let again = Place::new();
     let loaded = again.store.load(&place.path("docker.tar"), None, &Limits::default()).expect("it is loaded");
     assert_eq!(names(&again.store), ["app:2", "registry.example/app:1"]);
-    loaded.iter().for_each(|image| read_all(&again.store, &image.descriptor));
+    for image in loaded {
+        read_all(&again.store, &image.descriptor);
+    }
 }
