@@ -208,6 +208,7 @@ impl Draft {
 
     fn set_target(&mut self, role: &RoleName, name: &TargetName, meta: &FileMeta) -> Result<(), AuthorError> {
         admit_target(name, meta)?;
+        self.targets_mut(role)?;
         if !self.may_speak_of(role, name) {
             return Err(AuthorError::OutsidePaths { role: role.clone(), name: name.clone() });
         }

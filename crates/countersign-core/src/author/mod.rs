@@ -13,7 +13,7 @@ pub use change::{Change, DelegationEdit};
 pub use draft::{Draft, Edition};
 pub use error::AuthorError;
 pub use root::RootKeys;
-pub use signing::{KeyRing, sign};
+pub use signing::{KeyRing, encode, sign};
 
 use crate::name::{RoleName, TopRole};
 use crate::time::DateTime;

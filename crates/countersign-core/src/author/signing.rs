@@ -67,6 +67,13 @@ pub fn sign<T: Document>(
     Ok(Bytes::from(write_file(&message, &signatures)))
 }
 
+/// Writes `document` with signatures that were made before, byte for byte as Notary would.
+pub fn encode<T: Document>(document: &T, signatures: &[Signature]) -> Bytes {
+    let mut message = Vec::with_capacity(4096);
+    document.write_canonical(&mut message);
+    Bytes::from(write_file(&message, signatures))
+}
+
 /// A key at hand, with the id under which it is listed.
 type Signer<'a> = (KeyId, &'a Arc<dyn Sign>);
 

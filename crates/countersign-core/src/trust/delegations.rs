@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 
-use crate::metadata::{FileMeta, Snapshot, Targets, Timestamp};
+use crate::metadata::{FileMeta, MetadataError, Snapshot, Targets, Timestamp};
 use crate::name::{RoleName, TopRole};
 use crate::signature::{RoleKeys, Verified};
 use crate::trust::file::Expected;
@@ -95,12 +95,7 @@ impl DelegationsPhase {
         let listed = self.snapshot.file(role).ok_or_else(|| TrustError::NotInSnapshot(role.clone()))?;
         let expected = Expected { role, keys: &keys, listed: Some((listed, "snapshot")) };
         let targets: Verified<Targets> = expected.accept(offered, &self.base.environment, &self.base.seen)?;
-        if let Some(foreign) =
-            targets.delegations.roles.iter().find(|child| child.name.parent().as_ref() != Some(role))
-        {
-            let source = crate::metadata::MetadataError::ForeignDelegation(foreign.name.to_string());
-            return Err(TrustError::Metadata { role: role.clone(), source });
-        }
+        admit_children(role, &targets)?;
         self.roles.insert(role.clone(), targets);
         Ok(())
     }
@@ -115,5 +110,16 @@ impl DelegationsPhase {
     fn keys(&self, role: &RoleName) -> Option<RoleKeys> {
         let parent = &self.roles.get(&role.parent()?)?.delegations;
         Some(parent.role_keys(parent.role(role)?))
+    }
+}
+
+/// Refuses a document that declares roles other than its own children.
+pub(super) fn admit_children(role: &RoleName, targets: &Targets) -> Result<(), TrustError> {
+    match targets.delegations.roles.iter().find(|child| child.name.parent().as_ref() != Some(role)) {
+        Some(foreign) => {
+            let source = MetadataError::ForeignDelegation(foreign.name.to_string());
+            Err(TrustError::Metadata { role: role.clone(), source })
+        }
+        None => Ok(()),
     }
 }

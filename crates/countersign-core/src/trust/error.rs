@@ -145,6 +145,14 @@ pub enum TrustError {
 }
 
 impl TrustError {
+    /// Says of which role a verification failed.
+    pub(super) fn unverified(role: &RoleName, source: SignatureError) -> Self {
+        match source {
+            SignatureError::Metadata(source) => Self::Metadata { role: role.clone(), source },
+            source => Self::Signature { role: role.clone(), source },
+        }
+    }
+
     /// The role whose file was refused, where there is one.
     pub fn role(&self) -> Option<&RoleName> {
         match self {

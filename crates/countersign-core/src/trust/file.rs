@@ -93,9 +93,7 @@ impl Expected<'_> {
         environment: &Environment,
     ) -> Result<Verified<T>, TrustError> {
         let envelope = envelope(self.role, bytes, digest, environment)?;
-        self.keys
-            .verify(&envelope)
-            .map_err(|source| TrustError::Signature { role: self.role.clone(), source })
+        self.keys.verify(&envelope).map_err(|source| TrustError::unverified(self.role, source))
     }
 
     fn admit_size(&self, bytes: &Bytes, environment: &Environment) -> Result<(), TrustError> {

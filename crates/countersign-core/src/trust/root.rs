@@ -9,9 +9,9 @@ use crate::certificate::CertificateBundle;
 use crate::digest::{Digest, HashError};
 use crate::key::{KeyType, PublicKey};
 use crate::metadata::{Envelope, MetadataError, Root};
-use crate::name::{RoleName, TopRole};
+use crate::name::TopRole;
 use crate::number::MetaVersion;
-use crate::signature::{RoleKeys, SignatureError, Verified};
+use crate::signature::{RoleKeys, Verified};
 use crate::trust::file::{envelope, unexpired};
 use crate::trust::{Base, Environment, LeafError, PinRule, Seen, SeenFile, TimestampPhase, TrustError};
 
@@ -170,10 +170,7 @@ fn verify_by_itself(
 ) -> Result<Verified<Root>, TrustError> {
     let claim: Root = envelope.claim().map_err(malformed)?;
     let verified = leaves(environment, &claim, which)?.verify(envelope);
-    verified.map_err(|source| match source {
-        SignatureError::Metadata(source) => malformed(source),
-        source => TrustError::Signature { role: RoleName::from(TopRole::Root), source },
-    })
+    verified.map_err(|source| TrustError::unverified(&TopRole::Root.into(), source))
 }
 
 /// The root keys whose certificates count, under the root's threshold.

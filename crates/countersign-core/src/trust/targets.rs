@@ -3,6 +3,7 @@
 use crate::metadata::{FileMeta, Root, Snapshot, Timestamp};
 use crate::name::{RoleName, TopRole};
 use crate::signature::Verified;
+use crate::trust::delegations::admit_children;
 use crate::trust::file::Expected;
 use crate::trust::{Base, DelegationsPhase, Offered, TrustError};
 
@@ -47,6 +48,7 @@ impl TargetsPhase {
         let listed = snapshot.file(&role).ok_or_else(|| TrustError::NotInSnapshot(role.clone()))?;
         let expected = Expected { role: &role, keys: &keys, listed: Some((listed, "snapshot")) };
         let targets = expected.accept(offered, &base.environment, &base.seen)?;
+        admit_children(&role, &targets)?;
         Ok(DelegationsPhase::new(base, timestamp, snapshot, targets))
     }
 }

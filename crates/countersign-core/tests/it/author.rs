@@ -1,0 +1,227 @@
+//! Authoring: what is written is what Notary would write, and what everybody can verify.
+
+use bytes::Bytes;
+use countersign_core::author::{AuthorError, Change, DelegationEdit, Draft, KeyRing, RootKeys, expiry};
+use countersign_core::limits::Limits;
+use countersign_core::metadata::{Envelope, FileMeta, Root, Snapshot, Targets};
+use countersign_core::name::TopRole;
+use serde_json::json;
+
+use crate::simulator::{Sim, key, name, now, role, version};
+
+fn first_draft(ring: &mut KeyRing) -> Draft {
+    let sim = Sim::new();
+    let (root, targets, snapshot, timestamp) = (key(), key(), key(), key());
+    for secret in [&root, &targets, &snapshot] {
+        ring.insert(secret.clone());
+    }
+    let public = |secret: &countersign_core::sign::SecretKey| secret.public_key().clone();
+    let keys = RootKeys {
+        root: sim.certificate(&root),
+        targets: public(&targets),
+        snapshot: public(&snapshot),
+        timestamp: public(&timestamp),
+    };
+    Draft::first(keys, now())
+}
+
+fn claim<T: countersign_core::metadata::Document>(file: &Bytes) -> T {
+    Envelope::parse(file.clone(), &Limits::default()).and_then(|envelope| envelope.claim()).expect("own file")
+}
+
+fn set(tag: &str, content: &[u8]) -> Change {
+    Change::SetTarget { role: role("targets"), name: name(tag), meta: FileMeta::of(content) }
+}
+
+#[test]
+fn first_edition_has_notarys_versions_and_lifetimes() {
+    let mut ring = KeyRing::default();
+    let mut draft = first_draft(&mut ring);
+    draft.apply(&set("v1", b"x")).expect("a target");
+    let edition = draft.sign(&ring, now()).expect("every key is here");
+    let root: Root = claim(&edition.files[&role("root")]);
+    let targets: Targets = claim(&edition.files[&role("targets")]);
+    let snapshot: Snapshot = claim(&edition.files[&role("snapshot")]);
+    assert_eq!((root.version, targets.version, snapshot.version), (version(1), version(2), version(2)));
+    assert_eq!(root.expires, now().plus_seconds(3650 * 86_400));
+    assert_eq!(targets.expires, expiry(&role("targets"), now()));
+    assert_eq!(snapshot.meta["targets"], FileMeta::of(&edition.files[&role("targets")]));
+    assert_eq!(snapshot.meta["root"], FileMeta::of(&edition.files[&role("root")]));
+}
+
+#[test]
+fn snapshot_is_left_out_when_its_key_is_the_servers() {
+    let mut ring = KeyRing::default();
+    let draft = first_draft(&mut ring);
+    let mut without = KeyRing::default();
+    for (wanted, ids) in draft.wanted_keys() {
+        for id in ids.iter().filter(|_| wanted != TopRole::Snapshot) {
+            without.insert(ring.find(id).expect("held").clone());
+        }
+    }
+    let edition = draft.sign(&without, now()).expect("the server signs the snapshot");
+    assert_eq!(edition.files.keys().map(ToString::to_string).collect::<Vec<_>>(), ["root", "targets"]);
+}
+
+#[test]
+fn missing_key_says_which_one_and_signs_nothing() {
+    let mut ring = KeyRing::default();
+    let draft = first_draft(&mut ring);
+    let refused = draft.sign(&KeyRing::default(), now()).expect_err("no keys at all");
+    assert!(
+        matches!(refused, AuthorError::MissingKeys { needed: 1, found: 0, ref missing, .. } if missing.len() == 1)
+    );
+}
+
+#[test]
+fn same_target_again_changes_nothing() {
+    let sim = Sim::new();
+    let collection = sim.first_update(&sim.files()).expect("trusted");
+    let mut draft = Draft::of(&collection);
+    draft.apply(&set("v1", b"first")).expect("as it is");
+    assert!(draft.dirty().is_empty());
+    draft.apply(&set("v1", b"second")).expect("another");
+    assert_eq!(draft.dirty().iter().map(ToString::to_string).collect::<Vec<_>>(), ["targets"]);
+}
+
+#[test]
+fn next_edition_is_trusted_after_the_one_before() {
+    let mut sim = Sim::new();
+    let collection = sim.first_update(&sim.files()).expect("trusted");
+    let mut draft = Draft::of(&collection);
+    draft.apply(&set("v2", b"second")).expect("a target");
+    let edition = draft.sign(&sim.ring, now()).expect("every key is here");
+    let files = {
+        let snapshot: Snapshot = claim(&edition.files[&role("snapshot")]);
+        sim.timestamp.version = version(2);
+        let mut files = sim.seal(
+            sim.files().root,
+            &snapshot,
+            [(role("targets"), edition.files[&role("targets")].clone())].into(),
+        );
+        // The same document signed again has another ECDSA signature: the edition's own snapshot is not the sealed one.
+        files.roles.insert(role("targets"), edition.files[&role("targets")].clone());
+        files
+    };
+    let next = sim.update(&files, collection.seen().clone()).expect("trusted");
+    assert_eq!(next.list(&[role("targets")]).len(), 2);
+}
+
+#[test]
+fn delegation_is_created_edited_and_removed() {
+    let mut sim = Sim::new();
+    let collection = sim.first_update(&sim.files()).expect("trusted");
+    let (mut draft, delegate) = (Draft::of(&collection), key());
+    let released = role("targets/releases");
+    let edit = |edit| Change::EditDelegation { role: released.clone(), edit };
+    let create = DelegationEdit {
+        add_keys: vec![delegate.public_key().clone()],
+        add_paths: vec![String::new()],
+        ..DelegationEdit::default()
+    };
+    draft.apply(&edit(create)).expect("created");
+    let in_releases =
+        |tag: &str| Change::SetTarget { role: released.clone(), name: name(tag), meta: FileMeta::of(b"x") };
+    draft.apply(&in_releases("v9")).expect("within its paths");
+    sim.ring.insert(delegate.clone());
+    let edition = draft.clone().sign(&sim.ring, now()).expect("every key is here");
+    let first: Targets = claim(&edition.files[&released]);
+    assert_eq!(first.version, version(1));
+    let narrow =
+        DelegationEdit { clear_paths: true, add_paths: vec!["dev-".to_owned()], ..DelegationEdit::default() };
+    draft.apply(&edit(narrow)).expect("edited");
+    assert!(matches!(draft.apply(&in_releases("v10")), Err(AuthorError::OutsidePaths { .. })));
+    let unsign = DelegationEdit { remove_keys: vec![delegate.id()], ..DelegationEdit::default() };
+    draft.apply(&edit(unsign)).expect("edited");
+    assert!(draft.targets(&role("targets")).expect("targets").delegations.keys.is_empty());
+    draft.apply(&Change::RemoveDelegation { role: released.clone() }).expect("removed");
+    assert!(draft.targets(&released).is_none());
+    assert!(matches!(draft.apply(&in_releases("v11")), Err(AuthorError::UnknownRole(_))));
+}
+
+/// 13 B1: Notary signs a note as it was typed, and then nobody can verify it.
+#[test]
+fn custom_is_canonical_before_it_is_signed() {
+    let sim = Sim::new();
+    let collection = sim.first_update(&sim.files()).expect("trusted");
+    let with = |custom| {
+        let mut meta = FileMeta::of(b"x");
+        meta.custom = Some(custom);
+        let mut draft = Draft::of(&collection);
+        draft.apply(&Change::SetTarget { role: role("targets"), name: name("c"), meta }).map(|()| draft)
+    };
+    let edition = with(json!({"b": "x<y&z>\u{e9}", "a": [1, true, null]}))
+        .and_then(|draft| draft.sign(&sim.ring, now()))
+        .expect("signed");
+    let file = &edition.files[&role("targets")];
+    let envelope = Envelope::parse(file.clone(), &Limits::default()).expect("own file");
+    assert!(sim.root.role_keys(TopRole::Targets).verify::<Targets>(&envelope).is_ok());
+    assert!(
+        String::from_utf8_lossy(envelope.message())
+            .contains("\"custom\":{\"a\":[1,true,null],\"b\":\"x<y&z>\u{e9}\"}")
+    );
+    for bad in [json!(1.5), json!({"a": 9_007_199_254_740_993_u64}), json!("line\nfeed")] {
+        assert!(matches!(with(bad), Err(AuthorError::Custom { .. })));
+    }
+}
+
+#[test]
+fn target_name_with_a_control_character_is_refused() {
+    let sim = Sim::new();
+    let mut draft = Draft::of(&sim.first_update(&sim.files()).expect("trusted"));
+    assert!(matches!(draft.apply(&set("a\nb", b"x")), Err(AuthorError::ControlCharacter(_))));
+}
+
+/// A field that a next version would lose is not lost in silence.
+#[test]
+fn file_with_an_unknown_field_is_not_signed_again() {
+    let mut sim = Sim::new();
+    let files = sim.files();
+    let text = String::from_utf8(files.roles[&role("targets")].to_vec()).expect("UTF-8");
+    let signed_part = |text: &str| {
+        let end = text.find(",\"signatures\"").expect("signatures");
+        text["{\"signed\":".len()..end].replace(",\"version\":", ",\"unheard\":[1],\"version\":")
+    };
+    let key = sim.keys[&role("targets")][0].clone();
+    let message = signed_part(&text);
+    let (method, sig) = countersign_core::sign::Sign::sign(&*key, message.as_bytes()).expect("signed");
+    let sig = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, sig);
+    let file = format!(
+        "{{\"signed\":{message},\"signatures\":[{{\"keyid\":\"{}\",\"method\":\"{}\",\"sig\":\"{sig}\"}}]}}",
+        key.id(),
+        method.name()
+    );
+    let mut snapshot = sim.snapshot.clone();
+    snapshot.meta.insert("root".to_owned(), FileMeta::of(&files.root));
+    snapshot.meta.insert("targets".to_owned(), FileMeta::of(file.as_bytes()));
+    sim.snapshot = snapshot.clone();
+    let files = sim.seal(files.root, &snapshot, [(role("targets"), Bytes::from(file.clone()))].into());
+    let collection = sim.first_update(&files).expect("an unknown field is covered by the signature");
+    assert_eq!(collection.files()[&role("targets")], file.as_bytes(), "the received bytes are kept");
+    let mut draft = Draft::of(&collection);
+    draft.apply(&set("v2", b"x")).expect("a target");
+    let refused = draft.sign(&sim.ring, now()).expect_err("the field would be lost");
+    assert!(
+        matches!(refused, AuthorError::UnknownField { ref field, .. } if field == "unheard"),
+        "{refused:?}"
+    );
+}
+
+#[test]
+fn rotated_root_is_signed_by_old_and_new_keys_and_keeps_old_certificates() {
+    let mut sim = Sim::new();
+    let collection = sim.first_update(&sim.files()).expect("trusted");
+    let (mut draft, new) = (Draft::of(&collection), key());
+    let certificate = sim.certificate(&new);
+    draft
+        .apply(&Change::ReplaceKeys { role: TopRole::Root, keys: vec![certificate.clone()] })
+        .expect("replaced");
+    sim.ring.insert(new);
+    let edition = draft.sign(&sim.ring, now()).expect("both keys are here");
+    let file = &edition.files[&role("root")];
+    let root: Root = claim(file);
+    assert_eq!(root.version, version(2));
+    assert_eq!(root.roles["root"].keyids, [certificate.id()]);
+    assert!(collection.root().keys.keys().all(|id| root.keys.contains_key(id)));
+    assert_eq!(Envelope::parse(file.clone(), &Limits::default()).expect("own file").signatures().len(), 2);
+}

@@ -1,0 +1,141 @@
+//! TUF 1.0.34 §5.6: targets, and every delegated role by the same checks.
+
+use countersign_core::name::TopRole;
+use countersign_core::number::Threshold;
+use countersign_core::trust::{Seen, Standing, TrustError};
+
+use crate::simulator::{Files, Sim, key, now, role, version};
+
+/// Runs `check` for `targets` and for a delegated role: the checks are one code path (advisory CVE-2026-6967).
+fn for_both(check: impl Fn(Sim, &str)) {
+    check(Sim::new(), "targets");
+    let mut sim = Sim::new();
+    sim.delegate("targets/releases", &[""]);
+    check(sim, "targets/releases");
+}
+
+fn refused(sim: &Sim, files: &Files, seen: Seen) -> TrustError {
+    sim.update(files, seen).map(|_| ()).expect_err("it must be refused")
+}
+
+#[test]
+fn s5_6_2_file_that_the_snapshot_does_not_name_is_rejected() {
+    for_both(|mut sim, of| {
+        let old = sim.files();
+        let mut mixed = sim.publish();
+        mixed.roles.insert(role(of), old.roles[&role(of)].clone());
+        assert!(matches!(
+            refused(&sim, &mixed, Seen::default()),
+            TrustError::Hash { listed_by: "snapshot", .. }
+        ));
+    });
+}
+
+#[test]
+fn s5_6_3_file_by_a_foreign_key_is_rejected() {
+    for_both(|sim, of| {
+        let honest = sim.files();
+        let mut forger = sim.clone();
+        let key = key();
+        forger.ring.insert(key.clone());
+        if of == "targets" {
+            forger.list(TopRole::Targets, vec![key.public_key().clone()]);
+        } else {
+            let delegations = &mut forger.targets("targets").delegations;
+            delegations.keys.insert(key.id(), key.public_key().clone());
+            delegations.roles[0].keyids = vec![key.id()];
+        }
+        let forged = forger.files().roles[&role(of)].clone();
+        let mut snapshot = sim.snapshot.clone();
+        snapshot.meta.insert("root".to_owned(), countersign_core::metadata::FileMeta::of(&honest.root));
+        let mut roles = honest.roles.clone();
+        roles.insert(role(of), forged);
+        for (role, file) in &roles {
+            snapshot.meta.insert(role.to_string(), countersign_core::metadata::FileMeta::of(file));
+        }
+        let files = sim.seal(honest.root, &snapshot, roles);
+        assert!(matches!(refused(&sim, &files, Seen::default()), TrustError::Signature { .. }));
+    });
+}
+
+#[test]
+fn s5_6_4_older_version_is_rejected_and_equal_needs_equal_content() {
+    for_both(|mut sim, of| {
+        sim.publish();
+        let seen = sim.first_update(&sim.files()).expect("trusted").seen().clone();
+        sim.timestamp.version = version(3);
+        sim.snapshot.version = version(3);
+        assert!(sim.update(&sim.files(), seen.clone()).is_ok());
+        sim.set_in(of, "v1", b"other");
+        assert!(matches!(refused(&sim, &sim.files(), seen.clone()), TrustError::Equivocation { .. }));
+        sim.targets(of).version = version(1);
+        assert!(matches!(refused(&sim, &sim.files(), seen), TrustError::Rollback { .. }));
+    });
+}
+
+#[test]
+fn s5_6_5_expired_file_is_rejected_and_equal_is_expired() {
+    for_both(|mut sim, of| {
+        for (seconds, is_trusted) in [(-1, false), (0, false), (1, true)] {
+            sim.targets(of).expires = now().plus_seconds(seconds);
+            assert_eq!(sim.first_update(&sim.files()).is_ok(), is_trusted, "{of} {seconds} s");
+        }
+    });
+}
+
+#[test]
+fn threshold_of_a_delegation_counts_as_for_a_top_level_role() {
+    let mut sim = Sim::new();
+    let first = sim.delegate("targets/releases", &[""]);
+    let second = key();
+    sim.ring.insert(second.clone());
+    let delegations = &mut sim.targets("targets").delegations;
+    delegations.keys.insert(second.id(), second.public_key().clone());
+    delegations.roles[0].keyids = vec![first.id(), second.id()];
+    delegations.roles[0].threshold = Threshold::new(2).expect("two");
+    assert!(sim.first_update(&sim.files()).is_ok());
+}
+
+#[test]
+fn role_that_nobody_delegates_to_is_not_loaded() {
+    let sim = Sim::new();
+    let files = sim.files();
+    let collection = sim.first_update(&files).expect("trusted");
+    assert!(collection.targets(&role("targets/releases")).is_none());
+    let mut other = sim.clone();
+    other.delegate("targets/releases", &[""]);
+    assert_eq!(other.first_update(&other.files()).expect("trusted").roles().len(), 2);
+}
+
+#[test]
+fn delegation_that_was_never_published_is_said_to_be_so() {
+    use countersign_core::trust::{Offered, RootPhase};
+    let mut sim = Sim::new();
+    sim.delegate("targets/releases", &[""]);
+    sim.roles.remove(&role("targets/releases"));
+    let files = sim.files();
+    let phase = RootPhase::trust_first(sim.environment(), files.root.clone(), Seen::default())
+        .and_then(RootPhase::finish_root)
+        .expect("root");
+    let phase = phase.accept_timestamp(Offered::fetched(files.timestamp)).expect("timestamp");
+    let phase = phase.accept_snapshot(Offered::fetched(files.snapshot)).expect("snapshot");
+    let phase =
+        phase.accept_targets(Offered::fetched(files.roles[&role("targets")].clone())).expect("targets");
+    assert_eq!(phase.standing(&role("targets/releases")).expect("no removal"), Standing::Unpublished);
+    assert_eq!(phase.standing(&role("targets/other")).expect("no removal"), Standing::NotDelegated);
+    assert_eq!(phase.unloaded(), [role("targets/releases")]);
+}
+
+/// A delegate may only declare roles below itself.
+#[test]
+fn delegate_that_declares_a_foreign_role_is_rejected() {
+    let mut sim = Sim::new();
+    sim.delegate("targets/a", &[""]);
+    let foreign = countersign_core::metadata::Delegation::new(role("targets/b/c"), Threshold::ONE);
+    sim.targets("targets/a").delegations.roles.push(foreign);
+    assert!(matches!(refused(&sim, &sim.files(), Seen::default()), TrustError::Metadata { .. }));
+    let mut sim = Sim::new();
+    let foreign = countersign_core::metadata::Delegation::new(role("targets/b/c"), Threshold::ONE);
+    sim.targets("targets").delegations.roles.push(foreign);
+    assert!(matches!(refused(&sim, &sim.files(), Seen::default()), TrustError::Metadata { .. }));
+}
