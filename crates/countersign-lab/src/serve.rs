@@ -13,11 +13,14 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
 use rustls::ServerConfig;
+use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
+
+use crate::tls::TlsError;
 
 /// How many connections are served at once; more wait.
 const CONNECTIONS: usize = 512;
@@ -152,4 +155,16 @@ impl Drop for Connection {
             let _ = self.stream.set_zero_linger();
         }
     }
+}
+
+/// Why a server of the lab could not be started.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// No loopback port could be had.
+    #[error("cannot listen on 127.0.0.1")]
+    Listen(#[from] io::Error),
+    /// It cannot show the identity that it was given.
+    #[error("cannot serve TLS")]
+    Tls(#[from] TlsError),
 }

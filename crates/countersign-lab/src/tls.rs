@@ -9,7 +9,6 @@
 //! ```
 
 use std::fmt;
-use std::io;
 use std::sync::Arc;
 
 use rcgen::{
@@ -146,7 +145,4 @@ pub enum TlsError {
     /// A certificate and key cannot be used for TLS.
     #[error("certificate and key cannot be used for TLS")]
     Use(#[from] rustls::Error),
-    /// No loopback port could be had.
-    #[error("cannot listen on 127.0.0.1")]
-    Listen(#[source] io::Error),
 }

@@ -7,9 +7,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::{HeaderMap, Method, header};
 
+use crate::lock;
 use crate::registry::error::RegistryError;
 use crate::registry::route::Route;
-use crate::registry::{Inner, lock, text};
+use crate::registry::{Inner, text};
 
 /// Somebody whom a registry knows.
 #[derive(Clone, Debug, Eq, PartialEq)]

@@ -18,8 +18,8 @@
 //! let swapped = Fault::Instead(theirs.manifest().bytes.clone());          // or serves theirs under the name of ours
 //! registry.misbehave(At::Manifest(ours.digest().to_string()), swapped);
 //! registry.behave();
-//! # std::io::Result::Ok(()) })?;
-//! # std::io::Result::Ok(())
+//! # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
 //! Source: OCI distribution specification 1.1.
@@ -36,8 +36,7 @@ mod store;
 mod token;
 mod uploads;
 
-use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use axum::extract::{Request, State};
 use axum::response::Response;
@@ -45,18 +44,18 @@ use axum::{Extension, Router};
 use countersign_core::digest::Digest;
 use http::{HeaderMap, HeaderValue, Method, header};
 
+use crate::fault::Fault;
 use crate::image::{Content, Image, Index};
+use crate::lock;
 use crate::registry::error::RegistryError;
 use crate::registry::mischief::Mischief;
 use crate::registry::route::Route;
 use crate::registry::store::Store;
-use crate::serve::{Fate, Serving, listen};
-use crate::tls::{Identity, TlsError};
+use crate::serve::{Fate, Serving, StartError, listen};
+use crate::tls::Identity;
 
 pub use access::{Access, Account};
 pub use mischief::At;
-
-use crate::fault::Fault;
 
 /// What a registry is to be like. By default it serves anybody over plain HTTP.
 #[derive(Debug, Default)]
@@ -106,22 +105,27 @@ pub struct Registry {
 
 impl Registry {
     /// Starts one that serves anybody over plain HTTP.
-    pub async fn start() -> io::Result<Self> {
-        let listener = listen().await?;
-        let inner = Inner::new(format!("http://{}", listener.local_addr()?), Access::Open, Limits::default());
-        let serving = Serving::start(listener, router(&inner), None)?;
-        Ok(Self { serving, inner })
+    pub async fn start() -> Result<Self, StartError> {
+        Self::with(Options::default()).await
     }
 
     /// Starts one as `options` say.
-    pub async fn with(options: Options) -> Result<Self, TlsError> {
+    pub async fn with(options: Options) -> Result<Self, StartError> {
         let tls = options.identity.as_ref().map(Identity::server_config).transpose()?;
-        let listener = listen().await.map_err(TlsError::Listen)?;
+        let listener = listen().await?;
         let scheme = if tls.is_some() { "https" } else { "http" };
-        let address = listener.local_addr().map_err(TlsError::Listen)?;
-        let inner = Inner::new(format!("{scheme}://{address}"), options.access, options.limits);
-        let serving = Serving::start(listener, router(&inner), tls).map_err(TlsError::Listen)?;
-        Ok(Self { serving, inner })
+        let url = format!("{scheme}://{}", listener.local_addr()?);
+        let inner = Arc::new(Inner {
+            url,
+            access: options.access,
+            limits: options.limits,
+            store: Mutex::default(),
+            tokens: Mutex::default(),
+            mischief: Mutex::default(),
+            requests: Mutex::default(),
+        });
+        let router = Router::new().fallback(entrance).with_state(Arc::clone(&inner));
+        Ok(Self { serving: Serving::start(listener, router, tls)?, inner })
     }
 
     /// Host and port, as they stand in image references: `127.0.0.1:PORT`.
@@ -213,18 +217,6 @@ struct Inner {
 }
 
 impl Inner {
-    fn new(url: String, access: Access, limits: Limits) -> Arc<Self> {
-        Arc::new(Self {
-            url,
-            access,
-            limits,
-            store: Mutex::default(),
-            tokens: Mutex::default(),
-            mischief: Mutex::default(),
-            requests: Mutex::default(),
-        })
-    }
-
     fn store(&self) -> MutexGuard<'_, Store> {
         lock(&self.store)
     }
@@ -238,10 +230,6 @@ impl Inner {
             authorization: authorization.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()),
         });
     }
-}
-
-fn router(inner: &Arc<Inner>) -> Router {
-    Router::new().fallback(entrance).with_state(Arc::clone(inner))
 }
 
 async fn entrance(
@@ -294,9 +282,4 @@ fn is_manifest(media_type: &str) -> bool {
 
 fn text<'a>(headers: &'a HeaderMap, name: &header::HeaderName) -> Option<&'a str> {
     headers.get(name).and_then(|value| value.to_str().ok())
-}
-
-/// Takes a lock. A panic elsewhere leaves data that is still whole: every change is one call.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -9,10 +9,11 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Method};
 use serde_json::json;
 
+use crate::lock;
+use crate::registry::Inner;
 use crate::registry::access::{Access, Account, shown_account};
 use crate::registry::error::RegistryError;
 use crate::registry::query::Parameters;
-use crate::registry::{Inner, lock};
 
 /// Longest form that asks for a token, in bytes.
 const MAX_FORM: usize = 16 * 1024;

@@ -3,6 +3,7 @@
 
 mod access;
 mod faults;
+mod proxy;
 mod registry;
 mod tools;
 
