@@ -1,1 +1,9 @@
-//! Container engines behind one trait; the built-in one is the local OCI layout store.
+#![doc = include_str!("../README.md")]
+
+mod engine;
+mod error;
+mod pinned;
+
+pub use engine::{Engine, EngineImage, LoadedImage, Pulled, Pushed};
+pub use error::EngineError;
+pub use pinned::Pinned;
