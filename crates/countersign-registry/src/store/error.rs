@@ -178,9 +178,4 @@ impl StoreError {
             _ => Self::Io { action, path, source },
         }
     }
-
-    /// Whether the store is as if the call had not been made, and fetching again may help.
-    pub fn is_damage(&self) -> bool {
-        matches!(self, Self::BlobCorrupt { .. } | Self::BlobMissing { .. })
-    }
 }

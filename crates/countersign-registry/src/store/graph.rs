@@ -1,6 +1,6 @@
 //! What images consist of.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use countersign_core::digest::Digest;
@@ -12,7 +12,7 @@ use crate::descriptor::{Descriptor, media_type};
 use crate::manifest::{Content, MAX_MANIFEST_BYTES, Manifest};
 
 /// Manifests in one image, indexes within indexes included.
-const MANIFEST_LIMIT: usize = 10_000;
+const MANIFEST_LIMIT: usize = 20_000;
 
 /// Everything that hangs on one descriptor and is in the store.
 #[derive(Debug, Default)]
@@ -33,10 +33,13 @@ impl Closure {
     pub(super) fn walk(layout: &Layout, root: &Descriptor) -> Result<Self, StoreError> {
         let mut closure = Self::default();
         let mut waiting = vec![root.clone()];
-        let mut manifests = 0;
+        let mut manifests = BTreeSet::new();
         while let Some(descriptor) = waiting.pop() {
-            if closure.blobs.contains_key(&descriptor.digest) {
+            if !manifests.insert(descriptor.digest) {
                 continue;
+            }
+            if manifests.len() > MANIFEST_LIMIT {
+                return Err(StoreError::TooMany { digest: root.digest, limit: MANIFEST_LIMIT });
             }
             let parsed = match manifest(layout, &descriptor) {
                 Err(StoreError::BlobMissing { .. }) if descriptor.digest != root.digest => continue,
@@ -46,10 +49,6 @@ impl Closure {
                 }
                 parsed => parsed?,
             };
-            manifests += 1;
-            if manifests > MANIFEST_LIMIT {
-                return Err(StoreError::TooMany { digest: root.digest, limit: MANIFEST_LIMIT });
-            }
             closure.blobs.insert(descriptor.digest, descriptor.clone());
             match parsed.content() {
                 Content::Index(index) => waiting.extend(index.manifests.iter().rev().cloned()),

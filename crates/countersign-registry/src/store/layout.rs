@@ -152,6 +152,7 @@ impl Layout {
 
     /// Writes the marker last: a layout that has it has an index too.
     fn lay(&self) -> Result<(), StoreError> {
+        files::sync_dir(&self.blobs())?;
         if files::read_bounded(&self.index(), u64::MAX - 1)?.is_none() {
             files::replace(&self.index(), EMPTY_INDEX, &self.ingest())?;
         }

@@ -17,7 +17,7 @@ use crate::reference::ImageReference;
 /// Copies the images of the layout into the store and says what they are called.
 pub(super) fn load(loader: &Loader<'_>, name: Option<&ImageReference>) -> Result<Vec<Loaded>, ArchiveError> {
     let images = listed(loader, name)?;
-    let mut walk = Walk { loader, seen: BTreeSet::new() };
+    let mut walk = Walk { loader, copied: BTreeSet::new(), manifests: 0 };
     for image in &images {
         walk.copy_root(&image.descriptor)?;
     }
@@ -87,21 +87,24 @@ fn plain(entry: &Descriptor) -> Descriptor {
 
 struct Walk<'walk, 'load> {
     loader: &'walk Loader<'load>,
-    seen: BTreeSet<Digest>,
+    copied: BTreeSet<Digest>,
+    manifests: u64,
 }
 
 impl Walk<'_, '_> {
     fn copy_root(&mut self, root: &Descriptor) -> Result<(), ArchiveError> {
         let mut images = 0;
+        let mut seen = BTreeSet::new();
         let mut waiting = vec![(root.clone(), INDEX.to_owned())];
         while let Some((descriptor, by)) = waiting.pop() {
             let entry = entry_of(&descriptor.digest);
             // An index may name images of platforms that the archive leaves out.
-            if descriptor.digest != root.digest && !self.loader.source.has(&entry)? {
+            let left_out = descriptor.digest != root.digest && !self.loader.source.has(&entry)?;
+            if left_out || !seen.insert(descriptor.digest) {
                 continue;
             }
+            self.count_manifest()?;
             let manifest = read_manifest(self.loader, &entry, &by, &descriptor)?;
-            let again = !self.seen.insert(descriptor.digest);
             match manifest.content() {
                 Content::Index(index) => {
                     waiting.extend(index.manifests.iter().map(|child| (child.clone(), entry.clone())));
@@ -113,17 +116,24 @@ impl Walk<'_, '_> {
                     }
                 }
             }
-            if !again {
+            if self.copied.insert(descriptor.digest) {
                 self.loader.store.put(self.loader.lease, &descriptor, manifest.bytes())?;
             }
         }
         if images == 0 { Err(ArchiveError::Empty { digest: root.digest }) } else { Ok(()) }
     }
 
+    /// Many images may share many manifests; there is an end to reading them again and again.
+    fn count_manifest(&mut self) -> Result<(), ArchiveError> {
+        let limit = self.loader.limits.entries;
+        self.manifests += 1;
+        if self.manifests > limit { Err(ArchiveError::Limit { what: "manifests", limit }) } else { Ok(()) }
+    }
+
     fn copy(&mut self, descriptor: &Descriptor, by: &str) -> Result<(), ArchiveError> {
         let entry = entry_of(&descriptor.digest);
         let elsewhere = descriptor.is_foreign() && !self.loader.source.has(&entry)?;
-        if elsewhere || !self.seen.insert(descriptor.digest) {
+        if elsewhere || !self.copied.insert(descriptor.digest) {
             return Ok(());
         }
         self.loader.copy(&entry, by, descriptor)

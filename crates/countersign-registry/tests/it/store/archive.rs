@@ -5,8 +5,9 @@ use std::io::Write as _;
 use std::path::Path;
 
 use countersign_core::digest::Digest;
+use countersign_registry::descriptor::media_type;
 use countersign_registry::store::{ArchiveError, EntryProblem, Limits, Loaded, Store};
-use countersign_testkit::image::{Image, Index};
+use countersign_testkit::image::{Content, Image, Index};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
@@ -311,4 +312,31 @@ fn damaged_store_saves_nothing() {
 
 fn layer_content(place: &Place, layer: &super::Descriptor) -> Vec<u8> {
     fs::read(place.blob_path(layer)).expect("the blob")
+}
+
+#[test]
+fn indexes_that_name_each_other_many_times_are_read_once() {
+    let place = Place::new();
+    let image = image("hello");
+    let mut files: Vec<(String, Vec<u8>)> = image
+        .contents()
+        .iter()
+        .map(|content| (format!("blobs/sha256/{}", content.digest.hex()), content.bytes.to_vec()))
+        .collect();
+    let mut child = serde_json::to_value(image.manifest().descriptor()).expect("a descriptor");
+    for _ in 0..12 {
+        let index = serde_json::json!({ "schemaVersion": 2, "manifests": vec![child; 50] }).to_string();
+        let described = Content::new(media_type::OCI_INDEX, index.clone());
+        files.push((format!("blobs/sha256/{}", described.digest.hex()), index.into_bytes()));
+        child = described.descriptor();
+    }
+    files.push(("oci-layout".to_owned(), br#"{"imageLayoutVersion":"1.0.0"}"#.to_vec()));
+    let index = serde_json::json!({ "schemaVersion": 2, "manifests": [child] });
+    files.push(("index.json".to_owned(), index.to_string().into_bytes()));
+    let path = place.path("deep.tar");
+    let named: Vec<_> = files.iter().map(|(name, content)| (name.as_str(), content.as_slice())).collect();
+    write_tar(&path, &named);
+    load_as(&place.store, &path, "deep:1").expect("it is loaded");
+    place.store.save(&[reference("deep:1")], &path).expect("it is saved");
+    assert_eq!(place.store.list().expect("it is listed").len(), 1);
 }
