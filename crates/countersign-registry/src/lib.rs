@@ -1,5 +1,7 @@
 #![doc = include_str!("../README.md")]
 
+pub mod auth;
+pub mod credentials;
 pub mod descriptor;
 pub mod http;
 pub mod manifest;
