@@ -3,7 +3,7 @@
 //! ```no_run
 //! # async fn example() -> Result<(), countersign_registry::credentials::CredentialError> {
 //! use countersign_registry::credentials::{CredentialStore, server_key};
-//! let store = CredentialStore::new("/home/alice/.docker".into());
+//! let store = CredentialStore::new("/home/alice/.docker".as_ref());
 //! let credentials = store.lookup(server_key("docker.io")).await?;
 //! # drop(credentials);
 //! # Ok(())

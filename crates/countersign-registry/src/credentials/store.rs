@@ -1,7 +1,7 @@
 //! The place where credentials are kept: a directory with `config.json`, and the helpers that it names.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tokio::task::spawn_blocking;
@@ -31,7 +31,7 @@ pub enum StoredIn {
 
 impl CredentialStore {
     /// The store of a configuration directory, such as `~/.docker`. Nothing is read yet.
-    pub fn new(config_directory: PathBuf) -> Self {
+    pub fn new(config_directory: &Path) -> Self {
         Self {
             config: config_directory.join("config.json"),
             fallbacks: Vec::new(),

@@ -2,6 +2,8 @@
 
 #![expect(clippy::expect_used, clippy::panic, reason = "a test says what it needs")]
 
+mod auth;
+mod credentials;
 mod http;
 mod peer;
 mod store;
