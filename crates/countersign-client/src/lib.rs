@@ -1,1 +1,7 @@
-//! Gets and publishes trust: drives the core with a trust server, a cache, keys and a prompt.
+#![doc = include_str!("../README.md")]
+
+mod files;
+pub mod keystore;
+pub mod keystore_dir;
+pub mod passphrase;
+pub mod prompt;

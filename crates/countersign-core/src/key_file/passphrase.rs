@@ -25,9 +25,9 @@ impl Passphrase {
         self.0.is_empty()
     }
 
-    /// How many characters it has.
-    pub fn chars(&self) -> usize {
-        self.0.chars().count()
+    /// How many bytes it has, which is what Docker's minimum counts.
+    pub fn len(&self) -> usize {
+        self.0.len()
     }
 
     pub(super) fn as_bytes(&self) -> &[u8] {

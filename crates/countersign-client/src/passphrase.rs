@@ -1,0 +1,312 @@
+//! Passphrases: from variables, from memory, or from a person, in the words and with the tries of Docker.
+//!
+//! - [`PassphraseVariables`]: what the environment says, by role.
+//! - [`Passphrases`]: gets the passphrase of a new or an existing key.
+
+mod variables;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use countersign_core::key::KeyId;
+use countersign_core::key_file::{KeyFileError, Passphrase};
+use thiserror::Error;
+
+pub use self::variables::{PassphraseVariables, VariableError};
+use crate::prompt::Prompt;
+
+/// Shortest passphrase of a new key, in bytes.
+pub const MIN_BYTES: usize = 8;
+
+const ROOT_WARNING: [&str; 6] = [
+    "You are about to create a new root signing key passphrase. This passphrase",
+    "will be used to protect the most sensitive key in your signing system. Please",
+    "choose a long, complex passphrase and be careful to keep the password and the",
+    "key file itself secure and backed up. It is highly recommended that you use a",
+    "password manager to generate the passphrase and keep it safe. There will be no",
+    "way to recover this key. You can find the key in your config directory.",
+];
+const TOO_SHORT: &str =
+    "Passphrase is too short. Please use a password manager to generate and store a good random passphrase.";
+const DIFFERENT: &str = "Passphrases do not match. Please retry.";
+const INCORRECT: &str = "Passphrase incorrect. Please retry.";
+
+/// How often is asked, and what the end of input means.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Tries {
+    /// Answers for an existing key. Default 4.
+    pub existing: u32,
+    /// Answers for a new key. Default 12.
+    pub new: u32,
+    /// Whether the end of input, for a new key, uses up one answer, as Docker has it. By default it ends the asking.
+    pub end_of_input_uses_one: bool,
+}
+
+impl Default for Tries {
+    /// Those of our own verbs.
+    fn default() -> Self {
+        Self { existing: 4, new: 12, end_of_input_uses_one: false }
+    }
+}
+
+impl Tries {
+    /// Those of Docker and Notary.
+    ///
+    /// Source: notary `passphrase/passphrase.go`, `trustmanager/keystore.go`.
+    pub fn docker() -> Self {
+        Self { end_of_input_uses_one: true, ..Self::default() }
+    }
+}
+
+/// The key whose passphrase is wanted.
+#[derive(Clone, Copy, Debug)]
+pub struct KeyInQuestion<'a> {
+    /// Canonical id.
+    pub id: KeyId,
+    /// The role that the key file names, such as `targets`, or a signer's name.
+    pub role: &'a str,
+}
+
+impl KeyInQuestion<'_> {
+    /// What the key is called towards people: `root`, `repository`, or the signer's name.
+    ///
+    /// Source: docker/cli `cli/trust/trust.go` (`GetPassphraseRetriever`).
+    pub fn alias(&self) -> &str {
+        match self.role {
+            "targets" | "snapshot" | "default" | "" => "repository",
+            role => role,
+        }
+    }
+}
+
+/// Gets passphrases, in this order: the variable for the role; the one that was right for the same alias before; the
+/// person at the prompt.
+///
+/// A variable that is wrong is an error, and nobody is asked. The right answer is remembered for each alias as long as
+/// this lives, so that the tagging pair (targets and snapshot, both `repository`) is asked for once.
+pub struct Passphrases {
+    variables: PassphraseVariables,
+    prompt: Arc<dyn Prompt>,
+    tries: Tries,
+    remembered: Mutex<HashMap<String, Passphrase>>,
+}
+
+impl Passphrases {
+    /// Takes what the environment says, and whom to ask.
+    pub fn new(variables: PassphraseVariables, prompt: Arc<dyn Prompt>, tries: Tries) -> Self {
+        Self { variables, prompt, tries, remembered: Mutex::default() }
+    }
+
+    /// Gets the passphrase that a new key is to be encrypted with, at least [`MIN_BYTES`] long.
+    ///
+    /// Deviation: Docker lets a variable be shorter (`new_key_with_short_variable_is_refused`).
+    ///
+    /// # Errors
+    /// - [`PassphraseError::ShortVariable`], [`PassphraseError::EndOfInput`], [`PassphraseError::Exhausted`].
+    pub fn for_new(&self, key: KeyInQuestion<'_>) -> Result<Passphrase, PassphraseError> {
+        if let Some(variable) = self.variables.of_role(key.role) {
+            return if variable.passphrase.len() < MIN_BYTES {
+                Err(PassphraseError::ShortVariable { variable: variable.name, min: MIN_BYTES })
+            } else {
+                Ok(variable.passphrase.clone())
+            };
+        }
+        let mut remembered = self.remembered();
+        if let Some(passphrase) =
+            remembered.get(key.alias()).filter(|passphrase| passphrase.len() >= MIN_BYTES)
+        {
+            return Ok(passphrase.clone());
+        }
+        if key.role == "root" {
+            for line in ROOT_WARNING {
+                self.prompt.say(line);
+            }
+        }
+        for _ in 0..self.tries.new {
+            match self.ask_twice(&key) {
+                Answer::Given(passphrase) => {
+                    remembered.insert(key.alias().to_owned(), passphrase.clone());
+                    return Ok(passphrase);
+                }
+                Answer::EndOfInput if !self.tries.end_of_input_uses_one => return Err(end_of_input(key)),
+                Answer::EndOfInput | Answer::Unfit => {}
+            }
+        }
+        Err(PassphraseError::Exhausted { alias: key.alias().to_owned(), key: key.id })
+    }
+
+    /// Calls `open` with one passphrase after another until one is right.
+    ///
+    /// `open` answers [`KeyFileError::WrongPassphrase`] for a wrong one; every other error of its own ends the search.
+    ///
+    /// # Errors
+    /// - [`OpenError::File`]: what `open` said.
+    /// - [`OpenError::Passphrase`]: [`PassphraseError::WrongVariable`], [`PassphraseError::EndOfInput`],
+    ///   [`PassphraseError::Wrong`].
+    pub fn for_existing<T>(
+        &self,
+        key: KeyInQuestion<'_>,
+        mut open: impl FnMut(&Passphrase) -> Result<T, KeyFileError>,
+    ) -> Result<T, OpenError> {
+        let mut remembered = self.remembered();
+        if let Some(answer) = self.open_unasked(&key, &remembered, &mut open)? {
+            return Ok(answer);
+        }
+        for attempt in 0..self.tries.existing {
+            if attempt > 0 {
+                self.prompt.say(INCORRECT);
+            }
+            let text = format!("Enter passphrase for {} key with ID {}: ", key.alias(), key.id.short());
+            let answer =
+                self.prompt.ask_hidden(&text).ok_or_else(|| OpenError::Passphrase(end_of_input(key)))?;
+            let passphrase = Passphrase::trimmed(&answer);
+            if let Some(answer) = accept_wrong(open(&passphrase))? {
+                remembered.insert(key.alias().to_owned(), passphrase);
+                return Ok(answer);
+            }
+        }
+        let (alias, tries) = (key.alias().to_owned(), self.tries.existing);
+        Err(OpenError::Passphrase(PassphraseError::Wrong { alias, key: key.id, tries }))
+    }
+
+    /// As [`Passphrases::for_existing`], but without asking: `None` when only a person could say.
+    pub fn for_existing_unasked<T>(
+        &self,
+        key: KeyInQuestion<'_>,
+        mut open: impl FnMut(&Passphrase) -> Result<T, KeyFileError>,
+    ) -> Result<Option<T>, OpenError> {
+        self.open_unasked(&key, &self.remembered(), &mut open)
+    }
+
+    fn open_unasked<T>(
+        &self,
+        key: &KeyInQuestion<'_>,
+        remembered: &HashMap<String, Passphrase>,
+        open: &mut impl FnMut(&Passphrase) -> Result<T, KeyFileError>,
+    ) -> Result<Option<T>, OpenError> {
+        if let Some(variable) = self.variables.of_role(key.role) {
+            let wrong = || PassphraseError::WrongVariable { variable: variable.name, key: key.id };
+            return accept_wrong(open(&variable.passphrase))?
+                .map(Some)
+                .ok_or_else(|| OpenError::Passphrase(wrong()));
+        }
+        match remembered.get(key.alias()) {
+            Some(passphrase) => accept_wrong(open(passphrase)),
+            None => Ok(None),
+        }
+    }
+
+    fn ask_twice(&self, key: &KeyInQuestion<'_>) -> Answer {
+        let of_key = format!("passphrase for new {} key with ID {}: ", key.alias(), key.id.short());
+        let Some(first) = self.prompt.ask_hidden(&format!("Enter {of_key}")) else {
+            return Answer::EndOfInput;
+        };
+        let first = Passphrase::trimmed(&first);
+        if first.len() < MIN_BYTES {
+            self.prompt.say(TOO_SHORT);
+            return Answer::Unfit;
+        }
+        let Some(second) = self.prompt.ask_hidden(&format!("Repeat {of_key}")) else {
+            return Answer::EndOfInput;
+        };
+        if Passphrase::trimmed(&second) == first {
+            Answer::Given(first)
+        } else {
+            self.prompt.say(DIFFERENT);
+            Answer::Unfit
+        }
+    }
+
+    /// Held while somebody is asked, so that two keys never ask at once.
+    fn remembered(&self) -> MutexGuard<'_, HashMap<String, Passphrase>> {
+        self.remembered.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl std::fmt::Debug for Passphrases {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Passphrases").field("tries", &self.tries).finish_non_exhaustive()
+    }
+}
+
+enum Answer {
+    Given(Passphrase),
+    /// Too short, or two different ones.
+    Unfit,
+    EndOfInput,
+}
+
+fn end_of_input(key: KeyInQuestion<'_>) -> PassphraseError {
+    PassphraseError::EndOfInput { alias: key.alias().to_owned(), key: key.id }
+}
+
+/// `None` for a wrong passphrase.
+fn accept_wrong<T>(opened: Result<T, KeyFileError>) -> Result<Option<T>, OpenError> {
+    match opened {
+        Ok(answer) => Ok(Some(answer)),
+        Err(KeyFileError::WrongPassphrase) => Ok(None),
+        Err(error) => Err(OpenError::File(error)),
+    }
+}
+
+/// A passphrase that could not be had.
+#[derive(Clone, Debug, Eq, Error, PartialEq)]
+#[non_exhaustive]
+pub enum PassphraseError {
+    /// A variable that does not decrypt the key.
+    #[error("`{variable}` is not the passphrase of key {}", key.short())]
+    WrongVariable {
+        /// Its name.
+        variable: &'static str,
+        /// The key.
+        key: KeyId,
+    },
+    /// A variable too short for a new key.
+    #[error("`{variable}` is shorter than {min} characters; no key was made")]
+    ShortVariable {
+        /// Its name.
+        variable: &'static str,
+        /// Fewest bytes.
+        min: usize,
+    },
+    /// Nobody could be asked.
+    #[error("the passphrase of the {} key {} could not be asked for", alias.escape_default(), key.short())]
+    EndOfInput {
+        /// What the key is called.
+        alias: String,
+        /// The key.
+        key: KeyId,
+    },
+    /// Every answer for an existing key was wrong.
+    #[error("the passphrase of the {} key {} was wrong {tries} times", alias.escape_default(), key.short())]
+    Wrong {
+        /// What the key is called.
+        alias: String,
+        /// The key.
+        key: KeyId,
+        /// Answers given.
+        tries: u32,
+    },
+    /// No usable answer for a new key.
+    #[error("maximum number of passphrase attempts exceeded")]
+    Exhausted {
+        /// What the key is called.
+        alias: String,
+        /// The key.
+        key: KeyId,
+    },
+}
+
+/// A key that could not be opened: for want of a passphrase, or because of its file.
+#[derive(Clone, Debug, Eq, Error, PartialEq)]
+pub enum OpenError {
+    /// No right passphrase.
+    #[error(transparent)]
+    Passphrase(PassphraseError),
+    /// The key file.
+    #[error(transparent)]
+    File(KeyFileError),
+}
+
+#[cfg(test)]
+mod tests;
