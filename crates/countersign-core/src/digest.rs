@@ -262,19 +262,36 @@ impl Hashes {
         met
     }
 
+    /// Takes digests in base64, as a file lists them; `None` when one is not exactly a digest.
+    pub(crate) fn from_base64(sha256: &[u8], sha512: Option<&[u8]>) -> Option<Self> {
+        let mut hashes = Self { sha256: Some([0; 32]), sha512: None, unknown: BTreeMap::new() };
+        decode_exactly(sha256, hashes.sha256.as_mut()?)?;
+        if let Some(text) = sha512 {
+            decode_exactly(text, hashes.sha512.insert([0; 64]))?;
+        }
+        Some(hashes)
+    }
+
     /// Appends the canonical form: algorithms in order, digests in base64.
     pub(crate) fn write_canonical(&self, out: &mut Vec<u8>) {
-        out.push(b'{');
-        for (index, (name, bytes)) in self.entries().into_iter().enumerate() {
-            if index > 0 {
-                out.push(b',');
-            }
+        let mut separator = b'{';
+        let mut write = |name: &str, bytes: &[u8]| {
+            out.push(separator);
+            separator = b',';
             canonical::write_string(out, name);
             out.extend_from_slice(b":\"");
-            out.extend_from_slice(STANDARD.encode(bytes).as_bytes());
+            let start = out.len();
+            out.resize(start + bytes.len().div_ceil(3) * 4, 0);
+            let written = STANDARD.encode_slice(bytes, &mut out[start..]);
+            debug_assert_eq!(written, Ok(out.len() - start), "padded base64 has exactly this length");
             out.push(b'"');
+        };
+        if self.unknown.is_empty() {
+            self.known().for_each(|digest| write(digest.algorithm().name(), digest.as_bytes()));
+        } else {
+            self.entries().into_iter().for_each(|(name, bytes)| write(name, bytes));
         }
-        out.push(b'}');
+        out.extend_from_slice(if separator == b'{' { b"{}" } else { b"}" });
     }
 
     fn entries(&self) -> BTreeMap<&str, &[u8]> {
@@ -288,6 +305,10 @@ impl Hashes {
         }
         entries
     }
+}
+
+fn decode_exactly(text: &[u8], digest: &mut [u8]) -> Option<()> {
+    (STANDARD.decode_slice(text, digest).ok()? == digest.len()).then_some(())
 }
 
 impl From<Digest> for Hashes {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
+use crate::digest::Hashes;
 use crate::metadata::walk::Entry;
 use crate::metadata::{FileMeta, MetadataError};
 use crate::name::TargetName;
@@ -27,7 +28,7 @@ impl TargetTable {
     pub(crate) fn in_file(file: Bytes, entries: Vec<Entry>) -> Result<Self, MetadataError> {
         for entry in &entries {
             let text = &file[entry.value()];
-            if !has_plain_shape(text) {
+            if PlainEntry::of(text).is_none() {
                 serde_json::from_slice::<FileMeta>(text)?.refuse_near_misses()?;
             }
         }
@@ -147,32 +148,58 @@ fn separate(out: &mut Vec<u8>, index: usize) {
 /// Decodes one entry. Its shape was checked when the table was read, so nothing is ever left out.
 fn decode(file: &Bytes, entry: Entry) -> Option<(TargetName, FileMeta)> {
     let name = std::str::from_utf8(&file[entry.name()]).ok()?;
-    let meta = serde_json::from_slice(&file[entry.value()]).ok()?;
+    let text = &file[entry.value()];
+    let meta = match PlainEntry::of(text) {
+        Some(plain) => FileMeta::new(Hashes::from_base64(plain.sha256, plain.sha512)?, plain.length),
+        None => serde_json::from_slice(text).ok()?,
+    };
     Some((TargetName::from(name.to_owned()), meta))
 }
 
-/// Whether an entry is exactly what the tools write: both digests, or SHA-256 alone, and a length.
-fn has_plain_shape(text: &[u8]) -> bool {
-    let sha256 = |text| base64_field(text, b"{\"hashes\":{\"sha256\":\"", 43, b"=");
-    let sha512 = |text| base64_field(text, b",\"sha512\":\"", 86, b"==");
-    let Some(rest) = sha256(text) else { return false };
-    let rest = sha512(rest).unwrap_or(rest);
-    let Some(digits) = rest.strip_prefix(b"},\"length\":").and_then(|rest| rest.strip_suffix(b"}")) else {
-        return false;
-    };
-    !digits.is_empty() && digits.len() <= 15 && digits.iter().all(u8::is_ascii_digit)
+/// An entry exactly as the tools write it: both digests, or SHA-256 alone, and a length.
+struct PlainEntry<'a> {
+    sha256: &'a [u8],
+    sha512: Option<&'a [u8]>,
+    length: u64,
 }
 
-/// Takes a field whose value is `len` base64 characters (the last without stray bits) and `padding`.
-fn base64_field<'a>(text: &'a [u8], open: &[u8], len: usize, padding: &[u8]) -> Option<&'a [u8]> {
+impl<'a> PlainEntry<'a> {
+    fn of(text: &'a [u8]) -> Option<Self> {
+        let (sha256, rest) = base64_field(text, b"{\"hashes\":{\"sha256\":\"", 43, b"=")?;
+        let (sha512, rest) = match base64_field(rest, b",\"sha512\":\"", 86, b"==") {
+            Some((sha512, rest)) => (Some(sha512), rest),
+            None => (None, rest),
+        };
+        let digits = rest.strip_prefix(b"},\"length\":")?.strip_suffix(b"}")?;
+        let plain = !digits.is_empty() && digits.len() <= 15 && digits.iter().all(u8::is_ascii_digit);
+        let length = digits.iter().fold(0, |length, digit| length * 10 + u64::from(digit - b'0'));
+        plain.then_some(Self { sha256, sha512, length })
+    }
+}
+
+/// Which bytes are characters of standard base64.
+const BASE64: [bool; 256] = {
+    let mut legal = [false; 256];
+    let mut byte = 0_u8;
+    while byte < 128 {
+        legal[byte as usize] = byte.is_ascii_alphanumeric() || byte == b'+' || byte == b'/';
+        byte += 1;
+    }
+    legal
+};
+
+/// Takes a field whose value is `len` base64 characters (the last without stray bits) and `padding`; gives the value
+/// with its padding, and what follows.
+fn base64_field<'a>(text: &'a [u8], open: &[u8], len: usize, padding: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
     let rest = text.strip_prefix(open)?;
-    let (value, rest) = rest.split_at_checked(len)?;
-    let legal = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
+    let (value, rest) = rest.split_at_checked(len + padding.len())?;
+    let (characters, end) = value.split_at(len);
     let last: &[u8] = if padding.len() == 1 { b"AEIMQUYcgkosw048" } else { b"AQgw" };
-    if !value.iter().all(legal) || !last.contains(value.last()?) {
+    let legal = characters.iter().fold(true, |legal, byte| legal & BASE64[usize::from(*byte)]);
+    if !legal || end != padding || !last.contains(characters.last()?) {
         return None;
     }
-    rest.strip_prefix(padding)?.strip_prefix(b"\"")
+    Some((value, rest.strip_prefix(b"\"")?))
 }
 
 #[cfg(test)]
@@ -195,7 +222,7 @@ mod tests {
         ] {
             let mut text = Vec::new();
             meta.write_canonical(&mut text);
-            assert!(has_plain_shape(&text), "{}", String::from_utf8_lossy(&text));
+            assert!(PlainEntry::of(&text).is_some(), "{}", String::from_utf8_lossy(&text));
         }
     }
 
