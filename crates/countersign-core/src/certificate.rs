@@ -146,7 +146,7 @@ pub enum CertificateError {
     #[error("there is a `{}` among the certificates", .0.escape_default())]
     Label(String),
     /// Bytes that are no X.509 certificate.
-    #[error("certificate {0} is not X.509 version 3 in DER")]
+    #[error("certificate {0} is not X.509 in DER")]
     Malformed(usize),
     /// Not exactly one certificate that is no CA, and first.
     #[error("the first certificate, and no other, must be one that is no authority")]

@@ -300,3 +300,36 @@ fn chain_that_goes_round_ends() {
     let root = authority("root", |_| ());
     assert!(matches!(chain(&text, &go_pem(root.der())), Err(CertificateError::Chain { .. })));
 }
+
+#[test]
+fn certificate_with_any_byte_changed_never_panics_and_never_chains() {
+    let root = authority("root", |_| ());
+    let text = leaf(&root, |_| ());
+    let der = pem::parse(text.as_bytes()).expect("PEM").remove(0).contents;
+    for index in 0..der.len() {
+        for change in [0x01, 0x80, 0xff] {
+            let mut changed = der.clone();
+            changed[index] ^= change;
+            assert!(chain(&go_pem(&changed), &go_pem(root.der())).is_err(), "byte {index}");
+        }
+    }
+}
+
+/// The very bytes of a certificate that notary 0.3 made, but for serial, dates, key, name and signature.
+#[test]
+fn own_certificate_is_laid_out_as_notarys() {
+    let gun: Gun = "docker.com/notary0.3/tst".parse().expect("a GUN");
+    let key = SecretKey::generate_ecdsa().expect("a key");
+    let from: DateTime = "2016-07-27T22:56:32.5Z".parse().expect("a time");
+    let public = self_signed(&gun, &key, from).expect("a certificate");
+    let der = hex::encode(pem::parse(public.as_bytes()).expect("PEM").remove(0).contents.as_slice());
+    let name = "30233121301f06035504031318646f636b65722e636f6d2f6e6f74617279302e332f747374";
+    let expected = format!(
+        "300a06082a8648ce3d040302{name}301e170d3136303732373232353633325a170d3236303732353232353633325a{name}{}\
+         a3353033300e0603551d0f0101ff0404030205a030130603551d25040c300a06082b06010505070303\
+         300c0603551d130101ff04023000300a06082a8648ce3d040302",
+        hex::encode(key.public_key().as_bytes())
+    );
+    assert!(der.contains(&expected), "{der}");
+    assert!(der.contains("a003020102021"), "version 3 and a serial of up to 17 bytes: {der}");
+}

@@ -1,10 +1,13 @@
 //! One X.509 certificate, with what the rules of this dialect look at taken out of it.
 
+use der::asn1::AnyRef;
+use der::{Decode as _, Reader as _};
 use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::ParsedExtension;
 use x509_parser::prelude::FromDer as _;
 
 use super::{CERTIFICATE_LABEL, CertificateError, NOT_BEFORE_TOLERANCE};
+use crate::asn1;
 use crate::key::{PublicKey, bare_of_spki};
 use crate::pem;
 use crate::time::{DateTime, UpdateStart};
@@ -18,6 +21,9 @@ const WEAK_SIGNATURES: [&str; 6] = [
     "1.2.840.10040.4.3",
     "1.2.840.10045.4.1",
 ];
+
+/// The tag of the version, which the first version leaves out.
+const EXPLICIT_VERSION: u8 = 0xa0;
 
 /// A parsed certificate. Equal when its DER is equal.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -53,8 +59,8 @@ pub(super) struct Authority {
 impl Certificate {
     /// Reads `der`, which must be one certificate and nothing after it.
     pub(super) fn parse(der: &[u8]) -> Option<Self> {
-        let (rest, parsed) = X509Certificate::from_der(der).ok()?;
-        if !rest.is_empty() {
+        let (_, parsed) = X509Certificate::from_der(der).ok()?;
+        if !is_tightly_wrapped(der, &parsed.signature_value.data) {
             return None;
         }
         // Refuses an extension that comes twice.
@@ -140,6 +146,29 @@ impl Certificate {
         }
         Ok(())
     }
+}
+
+/// Whether everything outside of the signed part of `der` is as it must be, so that nobody but the signer can make
+/// another encoding of the same certificate: DER, nothing behind it, and the signature's algorithm as the signed part
+/// names it. The parser is more lenient.
+fn is_tightly_wrapped(der: &[u8], signature: &[u8]) -> bool {
+    let parts = AnyRef::from_der(der).and_then(|outer| {
+        outer.sequence(|reader| Ok((reader.tlv_bytes()?, reader.tlv_bytes()?, reader.tlv_bytes()?)))
+    });
+    let Ok((signed, algorithm, bits)) = parts else { return false };
+    let named = AnyRef::from_der(signed).and_then(|signed| {
+        signed.sequence(|reader| {
+            if reader.peek_byte() == Some(EXPLICIT_VERSION) {
+                reader.tlv_bytes()?;
+            }
+            let (_serial, named) = (reader.tlv_bytes()?, reader.tlv_bytes()?);
+            while !reader.is_finished() {
+                reader.tlv_bytes()?;
+            }
+            Ok::<_, der::Error>(named)
+        })
+    });
+    named == Ok(algorithm) && *asn1::bit_string(signature) == *bits
 }
 
 /// `None` when an extension is there and cannot be read.

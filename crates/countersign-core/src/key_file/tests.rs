@@ -253,3 +253,27 @@ fn passphrase_does_not_print() {
     assert_eq!(Passphrase::trimmed("  password1\r\n"), passphrase());
     assert_ne!(Passphrase::trimmed("password"), passphrase());
 }
+
+#[test]
+fn key_file_with_any_byte_changed_never_panics_or_gives_another_key() {
+    let key = SecretKey::generate_ecdsa().expect("a key");
+    let plain = private_key_info::write(&key);
+    for index in 0..plain.len() {
+        for change in [0x01, 0x80, 0xff] {
+            let mut changed = plain.clone();
+            changed[index] ^= change;
+            // The scalar and the point vouch for each other.
+            if let Ok(read) = private_key_info::read(&changed) {
+                assert_eq!(read.id(), key.id(), "byte {index}");
+            }
+        }
+    }
+    let block = key_block(OPENSSL_PKCS8.as_bytes()).expect("a key file");
+    for index in 0..block.contents.len() {
+        let mut changed = block.contents.clone();
+        changed[index] ^= 0x80;
+        if let Ok(file) = read(pem::write(ENCRYPTED, &[], &changed).as_bytes(), Some(&passphrase())) {
+            assert_eq!(file.key.id().to_string(), OPENSSL_ID, "byte {index}");
+        }
+    }
+}
