@@ -60,6 +60,11 @@ impl Session {
         &self.0.parts.http
     }
 
+    /// The URL that the session was made with.
+    pub fn host(&self) -> &Url {
+        &self.0.parts.host
+    }
+
     /// Sends `request` with authorization for `scopes`.
     ///
     /// If the host asks for authorization, it gets it and the request is repeated, once. Requests to other hosts (the

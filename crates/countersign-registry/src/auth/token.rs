@@ -126,25 +126,28 @@ fn sensitive(text: &str) -> Option<HeaderValue> {
 
 async fn fetch(http: &HttpClient, key: &Key, credentials: &Credentials) -> Result<Token, AuthError> {
     let scopes: Vec<&str> = key.scopes.iter().map(Scope::as_str).collect();
-    let answer = match credentials {
-        Credentials::IdentityToken(identity) => {
-            let mut form = Serializer::new(String::new());
-            form.append_pair("client_id", CLIENT_ID);
-            form.append_pair("grant_type", "refresh_token");
-            form.append_pair("refresh_token", identity.expose());
-            form.append_pair("scope", &scopes.join(" "));
-            form.append_pair("service", &key.service);
-            let kind = HeaderValue::from_static("application/x-www-form-urlencoded");
-            ask(http, Request::post(key.realm.clone(), form.finish().into_bytes()).header(CONTENT_TYPE, kind))
-                .await?
-        }
-        _ => ask(http, token_request(&key.realm, &key.service, &scopes, credentials, &[])).await?,
+    let request = match credentials {
+        Credentials::IdentityToken(identity) => refresh_request(&key.realm, &key.service, &scopes, identity),
+        _ => token_request(&key.realm, &key.service, &scopes, credentials, &[]),
     };
+    let answer = ask(http, request).await?;
     let lifetime =
         Duration::from_secs(u64::try_from(answer.expires_in.unwrap_or(0)).unwrap_or(0)).max(MIN_LIFETIME);
     let no_token = || AuthError::NoToken { realm: origin(&key.realm) };
     let header = answer.token().and_then(bearer).ok_or_else(no_token)?;
     Ok(Token { header, replace_at: Instant::now() + lifetime - LEEWAY })
+}
+
+/// A POST of an identity token to a token service.
+fn refresh_request(realm: &Url, service: &str, scopes: &[&str], identity: &Secret) -> Request {
+    let mut form = Serializer::new(String::new());
+    form.append_pair("client_id", CLIENT_ID);
+    form.append_pair("grant_type", "refresh_token");
+    form.append_pair("refresh_token", identity.expose());
+    form.append_pair("scope", &scopes.join(" "));
+    form.append_pair("service", service);
+    let kind = HeaderValue::from_static("application/x-www-form-urlencoded");
+    Request::post(realm.clone(), form.finish().into_bytes()).header(CONTENT_TYPE, kind)
 }
 
 /// A GET to a token service; parameters are in alphabetical order, as Docker's.
