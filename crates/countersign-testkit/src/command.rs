@@ -16,7 +16,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
 /// How long a program may run when nothing else is said.
 pub const DEADLINE: Duration = Duration::from_mins(1);
@@ -84,6 +84,14 @@ impl Invocation {
     pub fn stdin(mut self, input: impl AsRef<[u8]>) -> Self {
         input.as_ref().clone_into(&mut self.stdin);
         self
+    }
+
+    /// Lets it see another time, in the words of `faketime`: `+20 days`, `2030-01-01 12:00:00`. The clock goes on from there.
+    ///
+    /// Works on programs that ask the C library, which those of Go do not.
+    #[must_use]
+    pub fn clock(self, time: &str) -> Self {
+        self.through("faketime", &[time])
     }
 
     /// Ends it, and the test, after `deadline`.
@@ -235,11 +243,22 @@ pub(crate) fn wait(child: &mut Child, deadline: Duration) -> Option<ExitStatus> 
 
 /// Kills `child` and all that it started, and waits for its end. It must lead its process group.
 pub(crate) fn kill_group(child: &mut Child) {
-    if let Some(pid) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
-        let _ = kill_process_group(pid, Signal::KILL);
+    if let Some(group) = pid(child) {
+        let _ = kill_process_group(group, Signal::KILL);
     }
     let _ = child.kill();
     let _ = child.wait();
+}
+
+/// Sends `signal` to `child`, which has not been waited for.
+pub(crate) fn signal(child: &Child, signal: Signal) {
+    if let Some(process) = pid(child) {
+        let _ = kill_process(process, signal);
+    }
+}
+
+fn pid(child: &Child) -> Option<Pid> {
+    i32::try_from(child.id()).ok().and_then(Pid::from_raw)
 }
 
 fn scratch() -> File {

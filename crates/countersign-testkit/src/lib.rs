@@ -2,6 +2,7 @@
 #![expect(clippy::expect_used, clippy::panic, reason = "for tests: what is missing ends the test, in words")]
 
 pub mod command;
+pub mod daemon;
 pub mod normalise;
 pub mod peers;
 pub mod terminal;

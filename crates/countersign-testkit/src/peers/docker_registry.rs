@@ -8,7 +8,7 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use crate::command::Invocation;
-use crate::peers::daemon::{Daemon, answers};
+use crate::daemon::{Daemon, answers};
 
 /// What a [`DockerRegistry`] is to be like. By default it serves anybody over plain HTTP, and deletes.
 #[derive(Clone, Debug, Default)]

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use crate::command::Invocation;
-use crate::peers::daemon::{Daemon, answers};
+use crate::daemon::{Daemon, answers};
 use crate::peers::find_program;
 
 const SCHEMA: &str = include_str!("notary_server_mysql.sql");

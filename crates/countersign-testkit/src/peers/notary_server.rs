@@ -8,10 +8,11 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::command::Invocation;
-use crate::peers::MariaDb;
-use crate::peers::daemon::{Daemon, answers};
+use crate::daemon::{Daemon, answers};
+use crate::peers::{MariaDb, NotarySigner};
 
-/// A running `notary-server` with TLS and keys of its own (`local` trust service: ed25519, lost at its end).
+/// A running `notary-server` with TLS. Unless a signer holds them, its keys are its own (`local` trust service: ed25519, lost
+/// at its end).
 ///
 /// Source: notary `cmd/notary-server/config.go`.
 #[derive(Debug)]
@@ -38,7 +39,15 @@ impl NotaryServer {
         Self::start(&json!({ "backend": "mysql", "db_url": database.notary_dsn() }), &json!({}))
     }
 
-    /// One in memory whose configuration has the members of `more` too, such as `{"repositories": …}`.
+    /// One in memory whose keys `signer` holds: ECDSA.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    pub fn with_signer(signer: &NotarySigner) -> Self {
+        Self::with_configuration(&json!({ "trust_service": signer.trust_service() }))
+    }
+
+    /// One in memory whose configuration has the members of `more` too, or instead, such as `{"repositories": …}`.
     ///
     /// # Panics
     /// When it cannot be started, or `more` is no object.

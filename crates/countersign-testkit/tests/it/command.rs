@@ -1,6 +1,7 @@
 use std::time::{Duration, Instant};
 
 use countersign_testkit::command::Invocation;
+use countersign_testkit::peers::present_or_skip;
 
 #[test]
 fn environment_of_the_test_stays_outside() {
@@ -25,6 +26,15 @@ fn program_past_its_deadline_is_killed_with_its_children() {
     let message = panic.downcast_ref::<String>().expect("the panic says why");
     assert!(message.contains("still running after 100ms"), "{message}");
     assert!(started.elapsed() < Duration::from_secs(30));
+}
+
+#[test]
+fn clock_is_where_it_was_set() {
+    if !present_or_skip(&["faketime"]) {
+        return;
+    }
+    let output = Invocation::of("date").arg("+%Y-%m-%d").clock("2031-05-01 12:00:00").run().expect_success();
+    assert_eq!(output.stdout, "2031-05-01\n");
 }
 
 #[test]

@@ -2,5 +2,6 @@
 #![expect(clippy::expect_used, reason = "a test says what it needs")]
 
 mod command;
+mod daemon;
 mod peers;
 mod terminal;

@@ -3,8 +3,8 @@ use std::fs;
 use countersign_testkit::command::Invocation;
 use countersign_testkit::image::{File, Image, Index};
 use countersign_testkit::peers::{
-    DockerRegistry, DockerRegistryOptions, MariaDb, NotaryClient, NotaryServer, peers_dir_or_skip,
-    present_or_skip,
+    DockerRegistry, DockerRegistryOptions, MariaDb, NotaryClient, NotaryServer, NotarySigner,
+    peers_dir_or_skip, present_or_skip,
 };
 
 fn publish_and_look_up(server: &NotaryServer) {
@@ -43,6 +43,15 @@ fn notary_publishes_to_notary_server_on_mariadb() {
             rows,
             "root\t1\nsnapshot\t2\nsnapshot\t3\ntargets\t2\ntargets\t3\ntimestamp\t1\ntimestamp\t2\n"
         );
+    }
+}
+
+#[test]
+fn notary_server_has_its_keys_from_a_signer() {
+    if present_or_skip(&["notary", "notary-server", "notary-signer"]) {
+        let signer = NotarySigner::memory();
+        let server = NotaryServer::with_signer(&signer);
+        publish_and_look_up(&server);
     }
 }
 

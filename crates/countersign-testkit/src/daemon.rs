@@ -1,4 +1,15 @@
-//! A program that serves until it is dropped.
+//! Programs that serve until they are dropped.
+//!
+//! ```no_run
+//! # let (countersign, dir) = ("countersign", std::path::Path::new("/tmp"));
+//! use countersign_testkit::command::Invocation;
+//! use countersign_testkit::daemon::{Daemon, answers};
+//! let server = |port| {
+//!     Invocation::of(countersign).args(["server", "--listen", &format!("127.0.0.1:{port}"), "--data"]).arg(dir)
+//! };
+//! let (server, port) = Daemon::start("countersign server", &dir.join("log"), server, answers);
+//! assert_eq!(server.terminate(), Some(0));
+//! ```
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};
@@ -9,28 +20,33 @@ use std::process::{Child, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::command::{Invocation, kill_group};
+use rustix::process::Signal;
+
+use crate::command::{DEADLINE, Invocation, kill_group, signal, wait};
 
 /// How long a daemon may take until it answers.
-const READY: Duration = Duration::from_mins(1);
+const READY: Duration = DEADLINE;
 
 /// How often a daemon is started again whose port was taken by somebody else in between.
 const ATTEMPTS: u32 = 5;
 
-/// A running daemon. What it says goes to a file, whose end is shown when the test fails.
+/// A running daemon, killed with all that it started when it is dropped. What it says goes to a file, whose end is shown when
+/// the test fails.
 #[derive(Debug)]
-pub(super) struct Daemon {
+pub struct Daemon {
     name: String,
     child: Child,
     log: PathBuf,
 }
 
 impl Daemon {
-    /// Starts what `invocation` makes for a free port, and returns it with that port once `ready` says so.
+    /// Starts what `invocation` makes for a free port of 127.0.0.1, and returns it with that port once `ready` says so.
+    ///
+    /// What it says goes to the file `log`.
     ///
     /// # Panics
     /// With what it said, when it ends or is not ready in time.
-    pub(super) fn start(
+    pub fn start(
         name: &str,
         log: &Path,
         invocation: impl Fn(u16) -> Invocation,
@@ -75,14 +91,26 @@ impl Daemon {
     }
 
     /// All that it has said so far.
-    pub(super) fn said(&self) -> String {
+    pub fn said(&self) -> String {
         let bytes = fs::read(&self.log).unwrap_or_default();
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
     /// Its process id.
-    pub(super) fn pid(&self) -> u32 {
+    pub fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Asks it to end (`SIGTERM`), waits until it has, and returns its exit code: `None` when the signal ended it.
+    ///
+    /// # Panics
+    /// With what it said, when it goes on for longer than [`DEADLINE`].
+    pub fn terminate(mut self) -> Option<i32> {
+        signal(&self.child, Signal::TERM);
+        match wait(&mut self.child, DEADLINE) {
+            Some(status) => status.code(),
+            None => panic!("{} did not end when it was asked to:\n{}", self.name, self.said()),
+        }
     }
 }
 
@@ -104,7 +132,7 @@ enum Failure {
 }
 
 /// Whether somebody listens on the loopback `port`.
-pub(super) fn answers(port: u16) -> bool {
+pub fn answers(port: u16) -> bool {
     TcpStream::connect_timeout(&(Ipv4Addr::LOCALHOST, port).into(), Duration::from_secs(1)).is_ok()
 }
 

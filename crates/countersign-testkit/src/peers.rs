@@ -13,11 +13,11 @@
 //! assert_eq!(output.code, Some(1));
 //! ```
 
-mod daemon;
 mod docker_registry;
 mod mariadb;
 mod notary_client;
 mod notary_server;
+mod notary_signer;
 
 use std::env;
 use std::io::{self, Write as _};
@@ -27,6 +27,7 @@ pub use docker_registry::{DockerRegistry, Options as DockerRegistryOptions};
 pub use mariadb::MariaDb;
 pub use notary_client::{NotaryClient, PASSPHRASE};
 pub use notary_server::NotaryServer;
+pub use notary_signer::NotarySigner;
 
 /// Whether all `programs` are installed. If not, the test that asks is to return: it says here that it skips.
 ///
