@@ -1,1 +1,63 @@
-//! The countersign command.
+#![doc = include_str!("../README.md")]
+#![expect(dead_code, reason = "verbs that use the rest arrive with their crates")]
+
+mod app;
+mod args;
+mod commands;
+mod context;
+mod exit;
+mod output;
+mod policy;
+mod progress;
+mod report;
+mod table;
+mod terminal;
+mod time;
+
+use std::ffi::OsString;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use clap::Parser as _;
+use tokio::runtime::{Builder, Runtime};
+
+pub use crate::exit::ExitStatus;
+
+use crate::app::App;
+use crate::args::{Cli, Command};
+use crate::context::Context;
+use crate::output::Printer;
+use crate::terminal::Terminal;
+
+/// The policy that whoever runs this machine sets for everybody on it.
+const SYSTEM_POLICY: &str = "/etc/countersign/policy.toml";
+
+/// Runs the program with this command line, its first word being the program's name.
+pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitStatus {
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(refusal) => {
+            // Nobody is left to tell if this can't be written.
+            let _ = refusal.print();
+            return if refusal.use_stderr() { ExitStatus::Usage } else { ExitStatus::Success };
+        }
+    };
+    let printer = Arc::new(Printer::of_process(cli.global.quiet));
+    let outcome = runtime(&cli.command).and_then(|runtime| {
+        let context = Context::load(|name| std::env::var_os(name), &cli.global, Path::new(SYSTEM_POLICY))?;
+        let app = App::new(context, Arc::clone(&printer), Arc::new(Terminal));
+        let outcome = runtime.block_on(commands::run(cli.command, &app));
+        // A thread that still waits for the terminal keeps nobody.
+        runtime.shutdown_background();
+        outcome
+    });
+    outcome.unwrap_or_else(|error| report::report(&error, &printer))
+}
+
+/// One thread starts faster; several move layers and serve.
+fn runtime(command: &Command) -> anyhow::Result<Runtime> {
+    let mut builder =
+        if command.is_heavy() { Builder::new_multi_thread() } else { Builder::new_current_thread() };
+    builder.enable_all().build().context("no threads can be started")
+}

@@ -1,0 +1,36 @@
+//! `load`: an archive's images into the local store.
+
+use std::path::PathBuf;
+
+use countersign_registry::reference::ImageReference;
+use countersign_registry::store::Limits;
+
+use crate::app::App;
+use crate::exit::ExitStatus;
+
+/// Load images from an archive into the local store
+///
+/// Takes an OCI image layout (a directory, a tar, a gzipped tar) and what `docker save` writes.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The archive, or the directory of an OCI image layout
+    #[arg(value_name = "PATH")]
+    path: PathBuf,
+    /// Give the archive's one image this name instead of its own
+    #[arg(long = "as", value_name = "REF")]
+    name: Option<ImageReference>,
+}
+
+/// Loads the images and prints their names, or the digest of one that has none.
+pub(crate) fn run(args: Args, app: &App) -> anyhow::Result<ExitStatus> {
+    let name = args.name.map(ImageReference::or_latest);
+    let loaded = app.context().store()?.load(&args.path, name.as_ref(), &Limits::default())?;
+    for image in loaded {
+        let line = match image.reference {
+            Some(reference) => format!("Loaded image: {}", reference.familiar()),
+            None => format!("Loaded image ID: {}", image.descriptor.digest),
+        };
+        app.printer().status(line)?;
+    }
+    Ok(ExitStatus::Success)
+}

@@ -1,0 +1,29 @@
+//! `save`: images of the local store into an archive.
+
+use std::path::PathBuf;
+
+use countersign_registry::reference::ImageReference;
+
+use crate::app::App;
+use crate::exit::ExitStatus;
+
+/// Save images of the local store to an archive
+///
+/// The archive is an OCI image layout in a tar, which `docker load`, `skopeo` and `countersign load` read.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The images
+    #[arg(required = true, value_name = "REF")]
+    images: Vec<ImageReference>,
+    /// The archive; what is there is replaced once the new one is whole
+    #[arg(long, short, value_name = "FILE")]
+    output: PathBuf,
+}
+
+/// Saves the images.
+pub(crate) fn run(args: &Args, app: &App) -> anyhow::Result<ExitStatus> {
+    let images: Vec<_> = args.images.iter().cloned().map(ImageReference::or_latest).collect();
+    app.context().store()?.save(&images, &args.output)?;
+    app.printer().say(format_args!("Saved {}", args.output.display()));
+    Ok(ExitStatus::Success)
+}

@@ -1,0 +1,229 @@
+//! Where everything is: directories, policy, trust server, and how requests are made.
+//!
+//! Directories and variables are Docker's, so that a machine that used content trust before goes on with it.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use countersign_core::time::DateTime;
+use countersign_registry::http::{HttpConfig, ProxyError};
+use countersign_registry::reference::{DEFAULT_DOMAIN, ImageReference};
+use countersign_registry::store::Store;
+use thiserror::Error;
+use url::Url;
+
+use crate::args::Global;
+use crate::policy::Policy;
+use crate::time;
+
+/// The trust server of `docker.io`.
+pub(crate) const DOCKER_HUB_SERVER: &str = "https://notary.docker.io";
+/// The variable that names a trust server for every registry.
+pub(crate) const SERVER_VARIABLE: &str = "DOCKER_CONTENT_TRUST_SERVER";
+
+type Lookup = Arc<dyn Fn(&str) -> Option<OsString> + Send + Sync>;
+type Clock = Arc<dyn Fn() -> DateTime + Send + Sync>;
+
+/// What a run depends on besides its command line.
+#[derive(Clone)]
+pub(crate) struct Context {
+    lookup: Lookup,
+    clock: Clock,
+    config_dir: PathBuf,
+    system_policy: PathBuf,
+    policy: Policy,
+}
+
+impl Context {
+    /// Finds everything through `lookup`, which knows the environment's variables.
+    pub(crate) fn load(
+        lookup: impl Fn(&str) -> Option<OsString> + Send + Sync + 'static,
+        global: &Global,
+        system_policy: &Path,
+    ) -> anyhow::Result<Self> {
+        let set = |name: &str| lookup(name).filter(|value| !value.is_empty());
+        let config_dir = match global.config.clone().or_else(|| set("DOCKER_CONFIG").map(PathBuf::from)) {
+            Some(dir) => dir,
+            None => PathBuf::from(set("HOME").ok_or(PlaceError::NoHome { what: "DOCKER_CONFIG" })?)
+                .join(".docker"),
+        };
+        let policy = Policy::load(system_policy, &config_dir.join("trust/policy.toml"))?;
+        Ok(Self {
+            lookup: Arc::new(lookup),
+            clock: Arc::new(time::now),
+            config_dir,
+            system_policy: system_policy.to_owned(),
+            policy,
+        })
+    }
+
+    /// The same, by another clock.
+    pub(crate) fn with_clock(self, clock: impl Fn() -> DateTime + Send + Sync + 'static) -> Self {
+        Self { clock: Arc::new(clock), ..self }
+    }
+
+    /// The time.
+    pub(crate) fn now(&self) -> DateTime {
+        (self.clock)()
+    }
+
+    /// The value of an environment variable; one that is empty counts as not set.
+    pub(crate) fn variable(&self, name: &str) -> Option<OsString> {
+        (self.lookup)(name).filter(|value| !value.is_empty())
+    }
+
+    /// The rules.
+    pub(crate) fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// Where the system's policy would be.
+    pub(crate) fn system_policy_file(&self) -> &Path {
+        &self.system_policy
+    }
+
+    /// Docker's configuration directory.
+    pub(crate) fn config_dir(&self) -> &Path {
+        &self.config_dir
+    }
+
+    /// Docker's `config.json`: credentials and credential helpers.
+    pub(crate) fn docker_config_file(&self) -> PathBuf {
+        self.config_dir.join("config.json")
+    }
+
+    /// Keys, cached metadata and staged changes.
+    pub(crate) fn trust_dir(&self) -> PathBuf {
+        self.config_dir.join("trust")
+    }
+
+    /// Authorities and client certificates, one directory per host.
+    pub(crate) fn tls_dir(&self) -> PathBuf {
+        self.config_dir.join("tls")
+    }
+
+    /// What this program keeps besides Docker's files: images, and the trust server's data.
+    pub(crate) fn data_dir(&self) -> Result<PathBuf, PlaceError> {
+        if let Some(dir) = self.variable("XDG_DATA_HOME").map(PathBuf::from).filter(|dir| dir.is_absolute()) {
+            return Ok(dir.join("countersign"));
+        }
+        let home = self.variable("HOME").ok_or(PlaceError::NoHome { what: "XDG_DATA_HOME" })?;
+        Ok(PathBuf::from(home).join(".local/share/countersign"))
+    }
+
+    /// The local images.
+    pub(crate) fn store(&self) -> anyhow::Result<Store> {
+        Ok(Store::open(&self.data_dir()?.join("images"))?)
+    }
+
+    /// How requests are made.
+    pub(crate) fn http_config(&self) -> Result<HttpConfig, ProxyError> {
+        let mut config = HttpConfig::from_lookup(|name| self.variable(name))?;
+        config.host_directories = vec![self.tls_dir()];
+        config.insecure_hosts = self.policy.insecure_registries();
+        Ok(config)
+    }
+
+    /// The trust server for images of this registry: the named one, Docker Hub's, or the registry's own host.
+    ///
+    /// Source: docker/cli `cli/trust/trust.go` (`Server`). Deviation: a slash at the end is no part of it.
+    pub(crate) fn trust_server(&self, reference: &ImageReference) -> Result<Url, PlaceError> {
+        self.server_of_domain(reference.domain())
+    }
+
+    /// The trust server for a registry's domain.
+    pub(crate) fn server_of_domain(&self, domain: &str) -> Result<Url, PlaceError> {
+        let text = match self.variable(SERVER_VARIABLE) {
+            Some(named) => named.to_string_lossy().into_owned(),
+            None if domain == DEFAULT_DOMAIN => DOCKER_HUB_SERVER.to_owned(),
+            None => format!("https://{domain}"),
+        };
+        let refused = || PlaceError::Server { url: without_password(&text) };
+        let url = Url::parse(text.trim_end_matches('/')).map_err(|_| refused())?;
+        if url.scheme() == "https" && url.host_str().is_some() { Ok(url) } else { Err(refused()) }
+    }
+}
+
+/// The text of a URL without what stands before an `@` in it.
+fn without_password(text: &str) -> String {
+    let (scheme, rest) = text.split_once("://").unwrap_or(("", text));
+    match rest.rsplit_once('@') {
+        Some((_, rest)) => format!("{scheme}://****@{rest}"),
+        None => text.to_owned(),
+    }
+}
+
+/// Something of which it isn't known where it is.
+#[derive(Debug, Error)]
+pub(crate) enum PlaceError {
+    /// No home directory and nothing in its place.
+    #[error("neither `{what}` nor `HOME` is set")]
+    NoHome {
+        /// The variable that names the directory itself.
+        what: &'static str,
+    },
+    /// A trust server without HTTPS.
+    #[error("valid https URL required for trust server, got {}", url.escape_debug())]
+    Server {
+        /// What was given.
+        url: String,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn context(variables: &'static [(&str, &str)]) -> anyhow::Result<Context> {
+        let lookup = |name: &str| {
+            variables.iter().find(|(variable, _)| *variable == name).map(|(_, value)| OsString::from(value))
+        };
+        Context::load(lookup, &Global::default(), Path::new("/nonexistent/policy.toml"))
+    }
+
+    fn server(variables: &'static [(&str, &str)], image: &str) -> Result<String, String> {
+        let context = context(variables).expect("a context");
+        let reference = ImageReference::parse(image).expect("a reference");
+        context.trust_server(&reference).map(String::from).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn trust_server_is_the_named_one_then_the_hubs_then_the_registrys() {
+        const HOME: (&str, &str) = ("HOME", "/home/alice");
+        assert_eq!(server(&[HOME], "alpine"), Ok("https://notary.docker.io/".to_owned()));
+        assert_eq!(server(&[HOME], "localhost:5000/app"), Ok("https://localhost:5000/".to_owned()));
+        let named = server(&[HOME, (SERVER_VARIABLE, "https://trust.example:4443/")], "alpine");
+        assert_eq!(named, Ok("https://trust.example:4443/".to_owned()));
+        let empty = server(&[HOME, (SERVER_VARIABLE, "")], "alpine");
+        assert_eq!(empty, Ok("https://notary.docker.io/".to_owned()));
+    }
+
+    #[test]
+    fn trust_server_must_be_https() {
+        for (variables, url) in [
+            (&[("HOME", "/h"), (SERVER_VARIABLE, "http://localhost:4443")], "http://localhost:4443"),
+            (&[("HOME", "/h"), (SERVER_VARIABLE, "localhost:4443")], "localhost:4443"),
+            (&[("HOME", "/h"), (SERVER_VARIABLE, "http://alice:secret@t.example")], "http://****@t.example"),
+        ] {
+            let refused = format!("valid https URL required for trust server, got {url}");
+            assert_eq!(server(variables, "alpine"), Err(refused));
+        }
+    }
+
+    #[test]
+    fn directories_are_dockers() {
+        let context = context(&[("HOME", "/home/alice"), ("XDG_DATA_HOME", "relative")]).expect("a context");
+        assert_eq!(context.trust_dir(), Path::new("/home/alice/.docker/trust"));
+        assert_eq!(context.data_dir().expect("a place"), Path::new("/home/alice/.local/share/countersign"));
+        let moved = self::context(&[("DOCKER_CONFIG", "/c"), ("XDG_DATA_HOME", "/d")]).expect("a context");
+        assert_eq!(moved.tls_dir(), Path::new("/c/tls"));
+        assert_eq!(moved.data_dir().expect("a place"), Path::new("/d/countersign"));
+    }
+
+    #[test]
+    fn without_a_home_the_error_names_the_variables() {
+        let error = context(&[]).err().expect("no home");
+        assert_eq!(error.to_string(), "neither `DOCKER_CONFIG` nor `HOME` is set");
+    }
+}

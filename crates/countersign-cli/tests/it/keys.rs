@@ -1,0 +1,79 @@
+//! `key list` and `key generate`, and how passphrases are asked for.
+
+use countersign_testkit::command::Invocation;
+use countersign_testkit::terminal::Terminal;
+
+use crate::world::{World, assert_snapshot};
+
+const PASSPHRASE: &str = "correct horse battery";
+
+#[test]
+fn key_is_generated_with_a_variable_and_listed_as_notary_does() {
+    let mut world = World::new();
+    world.set("DOCKER_CONTENT_TRUST_ROOT_PASSPHRASE", PASSPHRASE);
+    world.set("DOCKER_CONFIG", "c");
+    let empty = world.run(&["key", "list"]);
+    let made = world.run(&["key", "generate"]);
+    let listed = world.run(&["key", "list"]);
+    let quiet = world.run(&["key", "list", "-q"]);
+    let json = world.run(&["key", "list", "--json"]);
+    world.assert_told("key_generate_and_list", &[&empty, &made, &listed, &quiet, &json]);
+}
+
+#[test]
+fn passphrase_is_asked_for_twice_at_a_terminal_and_not_shown() {
+    let world = World::new();
+    let mut terminal = Terminal::run(world.program(&["key", "generate", "--role", "alice"]));
+    terminal.expect("Enter passphrase for new alice key with ID ");
+    terminal.answer_hidden(PASSPHRASE);
+    terminal.expect("Repeat passphrase for new alice key with ID ");
+    terminal.answer_hidden("something else");
+    terminal.expect("Passphrases do not match. Please retry.");
+    terminal.expect("Enter passphrase for new alice key with ID ");
+    terminal.answer_hidden("short");
+    terminal.expect("Passphrase is too short.");
+    terminal.expect("Enter passphrase");
+    terminal.answer_hidden(PASSPHRASE);
+    terminal.expect("Repeat passphrase");
+    terminal.answer_hidden(PASSPHRASE);
+    let session = terminal.finish();
+    assert_eq!(session.code, Some(0), "{}", session.screen);
+    assert!(!session.screen.contains(PASSPHRASE));
+    assert_snapshot("key_generate_at_a_terminal", &world.normalise(&session.screen));
+}
+
+#[test]
+fn passphrase_is_read_from_a_pipe_and_its_end_is_an_error() {
+    let world = World::new();
+    let piped = world.program(&["key", "generate"]).stdin(format!("{PASSPHRASE}\n{PASSPHRASE}\n")).run();
+    let ended = world.program(&["key", "generate"]).stdin(format!("{PASSPHRASE}\n")).run();
+    let said = ended.expect_code(1).stderr;
+    assert!(said.contains("could not be asked for"), "{said}");
+    world.assert_told("key_generate_with_a_pipe", &[&piped]);
+}
+
+#[test]
+fn interrupt_at_the_prompt_gives_the_terminal_back() {
+    let world = World::new();
+    let line = format!("{} key generate; echo ended with $?; stty -a", env!("CARGO_BIN_EXE_countersign"));
+    // The shell must outlive the interrupt, which goes to everybody at the terminal.
+    let shell = Invocation::of("sh").env("HOME", world.path("")).args(["-c", &format!("trap : INT; {line}")]);
+    let mut terminal = Terminal::run(shell);
+    terminal.expect("Enter passphrase for new root key with ID ");
+    terminal.type_keys("\u{3}");
+    terminal.expect("ended with 130");
+    let session = terminal.finish();
+    assert!(session.screen.contains(" echo "), "what is typed is shown again: {}", session.screen);
+    assert!(!world.path(".docker/trust/private").exists(), "no key was kept");
+}
+
+#[test]
+fn keys_of_a_collection_are_not_made_by_hand() {
+    let world = World::new();
+    let output = world.run(&["key", "generate", "--role", "targets"]).expect_code(2);
+    assert!(
+        output.stderr.contains("`targets` keys are made by `repo init` and the first push"),
+        "{}",
+        output.stderr
+    );
+}

@@ -1,0 +1,9 @@
+//! The program itself, run with clean environments against servers on loopback.
+
+#![expect(clippy::expect_used, reason = "a test says what it needs")]
+
+mod archives;
+mod help;
+mod keys;
+mod login;
+mod world;
