@@ -1,6 +1,6 @@
 //! Signatures: which method goes with which key, and whether one signature is right.
 //!
-//! [`accepts`] is the only place that knows. Thresholds are counted elsewhere.
+//! `accepts` is the only place that knows. Thresholds are counted elsewhere.
 
 use aws_lc_rs::signature::{
     ED25519, RSA_PKCS1_2048_8192_SHA256, RSA_PSS_2048_8192_SHA256, RsaParameters, UnparsedPublicKey,
