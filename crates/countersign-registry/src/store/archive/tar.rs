@@ -328,6 +328,8 @@ fn until_nul(content: &[u8]) -> Vec<u8> {
 mod tests {
     use std::io::Write as _;
 
+    use proptest::prelude::*;
+
     use super::*;
 
     /// A tar entry whose name is written as it is, legal or not.
@@ -482,5 +484,35 @@ mod tests {
         }
         let bomb = entry(EntryType::GNULongName, "x", "", &vec![b'a'; 65 * 1024]);
         assert!(matches!(opened(&[bomb]), Err(ArchiveError::Tar { .. })));
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_indexed_or_refused_without_panic(
+            names in proptest::collection::vec("[a-c./]{1,8}", 0..4),
+            changes in proptest::collection::vec((any::<proptest::sample::Index>(), any::<u8>()), 0..8),
+            fix_checksums in any::<bool>(),
+        ) {
+            let mut bytes = names.iter().map(|name| file(name, "content")).collect::<Vec<_>>().concat();
+            for (at, byte) in changes.iter().filter(|_| !names.is_empty()) {
+                let at = at.index(bytes.len());
+                bytes[at] = *byte;
+            }
+            if fix_checksums {
+                for block in bytes.chunks_mut(1024) {
+                    let mut header = Header::from_byte_slice(&block[..512]).clone();
+                    header.set_cksum();
+                    block[..512].copy_from_slice(header.as_bytes());
+                }
+            }
+            if let Ok(tar) = open(&bytes, &Limits::default()) {
+                for name in tar.entries.keys() {
+                    if let Ok(Some((size, mut content))) = tar.content(name) {
+                        let copied = io::copy(&mut content, &mut io::sink());
+                        prop_assert_eq!(copied.ok(), Some(size));
+                    }
+                }
+            }
+        }
     }
 }
