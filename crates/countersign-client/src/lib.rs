@@ -1,7 +1,17 @@
 #![doc = include_str!("../README.md")]
 
+pub mod cache;
+pub mod cache_dir;
+pub mod cache_memory;
+mod directory;
 mod files;
 pub mod keystore;
 pub mod keystore_dir;
+pub mod lookup;
 pub mod passphrase;
 pub mod prompt;
+pub mod remote;
+pub mod remote_http;
+pub mod trust_server;
+pub mod updater;
+pub mod why;

@@ -1,4 +1,16 @@
 //! The client against files, people and peers.
-#![expect(clippy::expect_used, reason = "a test says what it needs")]
+#![expect(clippy::expect_used, clippy::panic, reason = "a test says what it needs")]
 
+#[path = "../../../countersign-core/tests/it/simulator.rs"]
+#[expect(dead_code, reason = "the core's tests edit collections in more ways than these")]
+mod collection;
+mod simulator;
+
+mod attacks;
+mod cache;
 mod keystore;
+mod offline;
+mod releases;
+mod roots;
+mod updates;
+mod why;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 
-use crate::metadata::{FileMeta, MetadataError, Snapshot, Targets, Timestamp};
+use crate::metadata::{FileMeta, MetadataError, Root, Snapshot, Targets, Timestamp};
 use crate::name::{RoleName, TopRole};
 use crate::signature::{RoleKeys, Verified};
 use crate::trust::file::Expected;
@@ -41,6 +41,22 @@ impl DelegationsPhase {
         Self { base, timestamp, snapshot, roles }
     }
 
+    /// The trusted root.
+    pub fn root(&self) -> &Verified<Root> {
+        &self.base.root
+    }
+
+    /// The trusted targets file of `role`: `targets` itself or a delegation loaded so far.
+    pub fn targets(&self, role: &RoleName) -> Option<&Verified<Targets>> {
+        self.roles.get(role)
+    }
+
+    /// The keys of a delegated role, if its parent is loaded and delegates to it.
+    pub fn role_keys(&self, role: &RoleName) -> Option<RoleKeys> {
+        let parent = &self.roles.get(&role.parent()?)?.delegations;
+        Some(parent.role_keys(parent.role(role)?))
+    }
+
     /// How `role` stands.
     ///
     /// # Errors
@@ -48,7 +64,7 @@ impl DelegationsPhase {
     ///
     /// Source: TUF 1.0.34 §5.5.6.
     pub fn standing(&self, role: &RoleName) -> Result<Standing<'_>, TrustError> {
-        let Some(keys) = self.keys(role) else { return Ok(Standing::NotDelegated) };
+        let Some(keys) = self.role_keys(role) else { return Ok(Standing::NotDelegated) };
         match (self.snapshot.file(role), self.base.seen.floor(role, &keys)) {
             (Some(meta), _) => Ok(Standing::Published(meta)),
             (None, Some(floor)) => {
@@ -67,7 +83,7 @@ impl DelegationsPhase {
 
     /// Takes a stale file of a delegated role as a floor against rollback, and says whether it could serve as one.
     pub fn remember(&mut self, role: &RoleName, bytes: Bytes) -> bool {
-        let Some(keys) = self.keys(role) else { return false };
+        let Some(keys) = self.role_keys(role) else { return false };
         let expected = Expected { role, keys: &keys, listed: None };
         let stale = expected.verify_stale::<Targets>(bytes, &self.base.environment);
         stale.is_ok_and(|stale| {
@@ -91,7 +107,7 @@ impl DelegationsPhase {
         if self.roles.len() > limit {
             return Err(TrustError::TooManyDelegations(limit));
         }
-        let keys = self.keys(role).ok_or_else(|| TrustError::NotDelegated(role.clone()))?;
+        let keys = self.role_keys(role).ok_or_else(|| TrustError::NotDelegated(role.clone()))?;
         let listed = self.snapshot.file(role).ok_or_else(|| TrustError::NotInSnapshot(role.clone()))?;
         let expected = Expected { role, keys: &keys, listed: Some((listed, "snapshot")) };
         let targets: Verified<Targets> = expected.accept(offered, &self.base.environment, &self.base.seen)?;
@@ -104,12 +120,6 @@ impl DelegationsPhase {
     pub fn finish(self) -> TrustedCollection {
         let Self { base, timestamp, snapshot, roles } = self;
         TrustedCollection::new(base, timestamp, snapshot, roles)
-    }
-
-    /// The keys of a delegated role, if its parent is loaded and delegates to it.
-    fn keys(&self, role: &RoleName) -> Option<RoleKeys> {
-        let parent = &self.roles.get(&role.parent()?)?.delegations;
-        Some(parent.role_keys(parent.role(role)?))
     }
 }
 

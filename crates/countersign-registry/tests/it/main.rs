@@ -4,9 +4,6 @@
 
 mod auth;
 mod credentials;
-mod docker_registry;
 mod http;
 mod peer;
-mod place;
-mod registry;
 mod store;

@@ -1,0 +1,203 @@
+//! The cache in a directory, in Notary's layout.
+//!
+//! ```text
+//! <trust dir>/tuf/<gun>/metadata/{root,targets,snapshot,timestamp}.json
+//! <trust dir>/tuf/<gun>/metadata/targets/<delegation>.json
+//! <trust dir>/tuf/<gun>/seen.json       the versions seen
+//! <trust dir>/tuf/<gun>/.lock           held while a process writes
+//! ```
+//!
+//! Docker and Notary read and write the same files. The modification time of `timestamp.json` is when a server last
+//! confirmed it.
+//!
+//! Source: notary `storage/filestore.go`; reference behaviour 7.1.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use countersign_core::limits::Limits;
+use countersign_core::name::{Gun, RoleName, TopRole};
+use countersign_core::time::DateTime;
+use countersign_core::trust::Seen;
+
+use crate::cache::{Cache, CacheDamage, CacheError, CacheUpdate, Cached, Stored};
+use crate::directory::{Content, Directory, Durability, remove_tree};
+
+const METADATA: &str = "metadata";
+const SEEN: &str = "seen.json";
+const LOCK: &str = ".lock";
+/// Largest `seen.json`, in bytes: a role takes some 300.
+const SEEN_BYTES: u64 = 4 << 20;
+
+/// Collections below a trust directory.
+#[derive(Clone, Debug)]
+pub struct DirectoryCache {
+    trust_dir: PathBuf,
+}
+
+impl DirectoryCache {
+    /// The cache below `trust_dir`, such as `~/.docker/trust`. Nothing is read or made yet.
+    pub fn new(trust_dir: impl Into<PathBuf>) -> Self {
+        Self { trust_dir: trust_dir.into() }
+    }
+
+    /// The trust directory.
+    pub fn trust_dir(&self) -> &Path {
+        &self.trust_dir
+    }
+
+    /// The directory of a collection.
+    pub fn directory(&self, gun: &Gun) -> PathBuf {
+        self.trust_dir.join(below(gun))
+    }
+}
+
+#[async_trait]
+impl Cache for DirectoryCache {
+    async fn load(&self, gun: &Gun, roles: &[RoleName], limits: &Limits) -> Result<Cached, CacheError> {
+        let (dir, gun, roles, limits) = (self.trust_dir.clone(), gun.clone(), roles.to_vec(), limits.clone());
+        off_thread(move || load(&dir, &gun, &roles, &limits)).await
+    }
+
+    async fn store(&self, gun: &Gun, update: CacheUpdate) -> Result<Stored, CacheError> {
+        let (dir, gun) = (self.trust_dir.clone(), gun.clone());
+        off_thread(move || store(&dir, &gun, &update)).await
+    }
+
+    async fn forget(&self, gun: &Gun) -> Result<(), CacheError> {
+        let (dir, gun) = (self.trust_dir.clone(), gun.clone());
+        off_thread(move || forget(&dir, &gun)).await
+    }
+}
+
+/// Runs file work where it may wait.
+pub(crate) async fn off_thread<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, CacheError> + Send + 'static,
+) -> Result<T, CacheError> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
+    }
+}
+
+/// The collection's directory, below the trust directory.
+pub(crate) fn below(gun: &Gun) -> String {
+    format!("tuf/{gun}")
+}
+
+fn load(trust_dir: &Path, gun: &Gun, roles: &[RoleName], limits: &Limits) -> Result<Cached, CacheError> {
+    let mut cached = Cached::default();
+    let Some(base) = Directory::open(trust_dir)? else { return Ok(cached) };
+    let Some(collection) = base.descend(&below(gun))? else { return Ok(cached) };
+    let _lock = collection.lock_shared(LOCK)?;
+    match read_seen(&collection)? {
+        Ok(seen) => cached.seen = seen,
+        Err(damage) => cached.damage.push(damage),
+    }
+    let Some(metadata) = collection.descend(METADATA)? else { return Ok(cached) };
+    for role in roles {
+        let (directory, name) = place(role);
+        let directory = match directory {
+            Some(path) => metadata.descend(path)?,
+            None => metadata.descend(".")?,
+        };
+        let Some(directory) = directory else { continue };
+        let mut damaged = |problem: &str| {
+            let file = format!("{METADATA}/{role}.json");
+            cached.damage.push(CacheDamage { file, problem: problem.to_owned() });
+        };
+        match directory.read(&name, limits.file_bytes(role.top()))? {
+            None => {}
+            Some(Content::Special) => damaged("is not a regular file"),
+            Some(Content::Large) => damaged("is larger than any such file may be"),
+            Some(Content::Bytes(bytes, modified)) => {
+                if *role == TopRole::Timestamp {
+                    cached.confirmed = modified.and_then(date_time);
+                }
+                cached.files.insert(role.clone(), Bytes::from(bytes));
+            }
+        }
+    }
+    Ok(cached)
+}
+
+/// Writes the files, then what is seen: interrupted anywhere, no version seen is lost, and a mixture of old and new files
+/// is told by the hashes that they name of each other.
+fn store(trust_dir: &Path, gun: &Gun, update: &CacheUpdate) -> Result<Stored, CacheError> {
+    let modified = update.confirmed.and_then(system_time);
+    if update.files.is_empty() && update.seen == update.basis {
+        // Only the confirmation is new, and nothing depends on it.
+        let metadata = Directory::open(trust_dir)?
+            .map(|base| base.descend(&format!("{}/{METADATA}", below(gun))))
+            .transpose()?
+            .flatten();
+        if let (Some(metadata), Some(modified)) = (metadata, modified) {
+            metadata.touch("timestamp.json", modified);
+        }
+        return Ok(Stored::Done);
+    }
+    let collection = Directory::create(trust_dir)?.descend_or_create(&below(gun))?;
+    let _lock = collection.lock(LOCK)?;
+    let seen = read_seen(&collection)?.unwrap_or_default();
+    if seen != update.basis && seen != update.seen {
+        return Ok(Stored::Overtaken);
+    }
+    let metadata = collection.descend_or_create(METADATA)?;
+    for (role, bytes) in &update.files {
+        let (directory, name) = place(role);
+        let directory = metadata.descend_or_create(directory.unwrap_or("."))?;
+        let durability = if *role == TopRole::Root { Durability::Synced } else { Durability::Replaceable };
+        directory.write(&name, bytes, durability)?;
+    }
+    if let Some(modified) = modified {
+        metadata.touch("timestamp.json", modified);
+    }
+    if seen != update.seen {
+        let text = serde_json::to_vec(&update.seen).unwrap_or_default();
+        collection.write(SEEN, &text, Durability::Synced)?;
+    }
+    Ok(Stored::Done)
+}
+
+fn forget(trust_dir: &Path, gun: &Gun) -> Result<(), CacheError> {
+    let Some(base) = Directory::open(trust_dir)? else { return Ok(()) };
+    let Some(collection) = base.descend(&below(gun))? else { return Ok(()) };
+    let _lock = collection.lock(LOCK)?;
+    if collection.descend(METADATA)?.is_some() {
+        remove_tree(&collection.path().join(METADATA))?;
+    }
+    collection.remove(SEEN)
+}
+
+/// The versions seen, or why they cannot be read.
+fn read_seen(collection: &Directory) -> Result<Result<Seen, CacheDamage>, CacheError> {
+    let damaged = |problem: &str| CacheDamage { file: SEEN.to_owned(), problem: problem.to_owned() };
+    Ok(match collection.read(SEEN, SEEN_BYTES)? {
+        None => Ok(Seen::default()),
+        Some(Content::Bytes(bytes, _)) => {
+            serde_json::from_slice(&bytes).map_err(|_| damaged("is not what this program writes"))
+        }
+        Some(Content::Special) => Err(damaged("is not a regular file")),
+        Some(Content::Large) => Err(damaged("is larger than any such file may be")),
+    })
+}
+
+/// Where a role's file is: a directory below `metadata`, if not that one, and the file's name.
+fn place(role: &RoleName) -> (Option<&str>, String) {
+    match role.as_str().rsplit_once('/') {
+        Some((directory, name)) => (Some(directory), format!("{name}.json")),
+        None => (None, format!("{role}.json")),
+    }
+}
+
+fn date_time(time: SystemTime) -> Option<DateTime> {
+    let since = time.duration_since(SystemTime::UNIX_EPOCH).ok()?;
+    DateTime::from_unix_ns(i128::try_from(since.as_nanos()).ok()?)
+}
+
+fn system_time(time: DateTime) -> Option<SystemTime> {
+    let nanos = u64::try_from(time.unix_nanoseconds()).ok()?;
+    SystemTime::UNIX_EPOCH.checked_add(Duration::from_nanos(nanos))
+}

@@ -1,0 +1,73 @@
+//! A cache in memory, for those who keep nothing: services that restart clean, and tests.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use countersign_core::limits::Limits;
+use countersign_core::name::{Gun, RoleName};
+use countersign_core::time::DateTime;
+use countersign_core::trust::Seen;
+
+use crate::cache::{Cache, CacheError, CacheUpdate, Cached, Stored};
+
+/// Collections in memory.
+#[derive(Debug, Default)]
+pub struct MemoryCache(Mutex<BTreeMap<Gun, Entry>>);
+
+#[derive(Clone, Debug, Default)]
+struct Entry {
+    files: BTreeMap<RoleName, Bytes>,
+    seen: Seen,
+    confirmed: Option<DateTime>,
+}
+
+impl MemoryCache {
+    /// Takes one file away, as a damaged disk would.
+    pub fn remove(&self, gun: &Gun, role: &RoleName) -> Option<Bytes> {
+        self.entries().get_mut(gun)?.files.remove(role)
+    }
+
+    /// Puts one file there, whatever it is.
+    pub fn put(&self, gun: &Gun, role: RoleName, bytes: Bytes) {
+        self.entries().entry(gun.clone()).or_default().files.insert(role, bytes);
+    }
+
+    /// Forgets which versions were seen, as a Notary client's cache never knew them.
+    pub fn forget_seen(&self, gun: &Gun) {
+        if let Some(entry) = self.entries().get_mut(gun) {
+            entry.seen = Seen::default();
+        }
+    }
+
+    fn entries(&self) -> MutexGuard<'_, BTreeMap<Gun, Entry>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl Cache for MemoryCache {
+    async fn load(&self, gun: &Gun, roles: &[RoleName], _limits: &Limits) -> Result<Cached, CacheError> {
+        let Some(entry) = self.entries().get(gun).cloned() else { return Ok(Cached::default()) };
+        let files = entry.files.into_iter().filter(|(role, _)| roles.contains(role)).collect();
+        Ok(Cached { files, seen: entry.seen, confirmed: entry.confirmed, damage: Vec::new() })
+    }
+
+    async fn store(&self, gun: &Gun, update: CacheUpdate) -> Result<Stored, CacheError> {
+        let mut entries = self.entries();
+        let entry = entries.entry(gun.clone()).or_default();
+        if entry.seen != update.basis && entry.seen != update.seen {
+            return Ok(Stored::Overtaken);
+        }
+        entry.files.extend(update.files);
+        entry.seen = update.seen;
+        entry.confirmed = update.confirmed.or(entry.confirmed);
+        Ok(Stored::Done)
+    }
+
+    async fn forget(&self, gun: &Gun) -> Result<(), CacheError> {
+        self.entries().remove(gun);
+        Ok(())
+    }
+}

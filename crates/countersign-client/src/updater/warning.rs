@@ -1,0 +1,72 @@
+//! What is not wrong, and still worth saying.
+
+use countersign_core::author::NEAR_EXPIRY;
+use countersign_core::metadata::Document;
+use countersign_core::name::{RoleName, TopRole};
+use countersign_core::time::DateTime;
+use countersign_core::trust::TrustedCollection;
+use thiserror::Error;
+
+use super::DelegationFault;
+use crate::cache::CacheDamage;
+
+/// Something the user should know about a collection that is trusted.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum Warning {
+    /// A file expires within six months; its owner should sign it again.
+    #[error("{role} expires at {expires}; its owner should sign it again")]
+    NearExpiry {
+        /// The role.
+        role: RoleName,
+        /// When it expires.
+        expires: DateTime,
+    },
+    /// A file has expired; it was loaded only to be signed again.
+    #[error("{role} expired at {expires}, and will be signed again only if it changes")]
+    Expired {
+        /// The role.
+        role: RoleName,
+        /// When it expired.
+        expires: DateTime,
+    },
+    /// A cached file could not be used and was fetched again.
+    #[error("{0}; it was fetched again")]
+    CacheDamage(CacheDamage),
+    /// `targets/releases` cannot be used, and `targets` alone was asked because a policy allows it.
+    #[error("`{role}` is delegated and cannot be used; `targets` alone was asked, as the policy allows")]
+    FellBack {
+        /// The role.
+        role: RoleName,
+        /// Why it cannot be used.
+        source: DelegationFault,
+    },
+}
+
+/// A delegated role that was left out, with all below it.
+#[derive(Debug, Error)]
+#[error("`{role}` was left out")]
+pub struct Skipped {
+    /// The role.
+    pub role: RoleName,
+    /// Why.
+    pub source: DelegationFault,
+}
+
+/// The files that expire within six months. The timestamp never lives longer than that.
+pub(super) fn near_expiry(collection: &TrustedCollection) -> Vec<Warning> {
+    let now = collection.environment().start.0;
+    let tops = [
+        (RoleName::from(TopRole::Root), collection.root().expires()),
+        (RoleName::from(TopRole::Snapshot), collection.snapshot().expires()),
+    ];
+    let roles = collection.roles().iter().map(|(role, targets)| (role.clone(), targets.expires()));
+    tops.into_iter()
+        .chain(roles)
+        .filter_map(|(role, expires)| match now.seconds_until(expires) {
+            ..=0 => Some(Warning::Expired { role, expires }),
+            1..NEAR_EXPIRY => Some(Warning::NearExpiry { role, expires }),
+            _ => None,
+        })
+        .collect()
+}
