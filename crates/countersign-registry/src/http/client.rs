@@ -17,6 +17,7 @@ use url::Url;
 use super::config::HttpConfig;
 use super::connect::{Connector, Shuttle};
 use super::error::{HttpError, Phase, TlsFault, copied, find};
+use super::gate::{Entry, First, Gates, wait};
 use super::origin::origin;
 use super::request::{ContentError, Outgoing, Request};
 use super::response::Response;
@@ -28,6 +29,7 @@ use super::response::Response;
 pub struct HttpClient {
     pool: Client<Connector, Outgoing>,
     config: Arc<HttpConfig>,
+    gates: Gates,
 }
 
 impl HttpClient {
@@ -37,9 +39,10 @@ impl HttpClient {
             .timer(TokioTimer::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(Duration::from_secs(30))
-            .http2_adaptive_window(true)
+            .http2_initial_stream_window_size(1 << 20)
+            .http2_initial_connection_window_size(4 << 20)
             .build(Connector::new(&config));
-        Self { pool, config: Arc::new(config) }
+        Self { pool, config: Arc::new(config), gates: Gates::default() }
     }
 
     /// The configuration that it was made with.
@@ -68,6 +71,7 @@ impl HttpClient {
             wire.headers_mut().insert(PROXY_AUTHORIZATION, auth.clone());
         }
         *wire.uri_mut() = uri;
+        let first = if request.url.scheme() == "https" { self.pass(&host).await } else { None };
         let mut connection = capture_connection(&mut wire);
         let mut answer = self.pool.request(wire);
         let connected = async {
@@ -79,12 +83,29 @@ impl HttpClient {
             answer = &mut answer => Some(answer),
             () = connected => None,
         };
+        if let Some(first) = first
+            && early.as_ref().is_none_or(Result::is_ok)
+        {
+            first.connected();
+        }
         let answer = match early {
             Some(answer) => answer,
             None => self.answered(&mut answer, &taken, &host).await?,
         };
         let answer = answer.map_err(|error| classify(&error, || host.clone()))?;
         Ok(Response::new(answer, request.url, self.config.idle_timeout, self.config.read_timeout))
+    }
+
+    /// Waits while another request makes the first connection to `host`; or this is the one that makes it.
+    async fn pass(&self, host: &str) -> Option<First> {
+        match self.gates.enter(host) {
+            Entry::First(first) => Some(first),
+            Entry::After(known) => {
+                wait(known).await;
+                None
+            }
+            Entry::Free => None,
+        }
     }
 
     /// Waits for `answer` as long as pieces of the request are taken, and then for the deadline.

@@ -67,7 +67,14 @@ impl Connector {
         };
         let after = self.connect_timeout;
         let late = |_| HttpError::Timeout { host: host.clone(), phase: Phase::Connect, after };
-        let io = timeout(after, reach).await.map_err(late)??;
+        // What TLS needs is read while the network is waited for; if that fails, the handshake says so.
+        let prepare = async {
+            if secure {
+                drop(self.tls.of(&host).await);
+            }
+        };
+        let (io, ()) = tokio::join!(timeout(after, reach), prepare);
+        let io = io.map_err(late)??;
         if secure { self.secure(io, &uri, &host).await } else { Ok(HttpStream::new(io, false, is_proxied)) }
     }
 

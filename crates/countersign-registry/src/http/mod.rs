@@ -18,6 +18,7 @@ mod client;
 mod config;
 mod connect;
 mod error;
+mod gate;
 mod host_files;
 mod origin;
 mod proxy;

@@ -60,6 +60,9 @@ impl TlsConfigs {
         if host.bytes().any(|byte| byte != b'.') {
             for directory in &self.directories {
                 files.read(&directory.join(host)).map_err(unusable)?;
+                if host.ends_with(']') || !host.contains(':') {
+                    files.read(&directory.join(format!("{host}:443"))).map_err(unusable)?;
+                }
             }
         }
         let mut authorities = files.authorities;

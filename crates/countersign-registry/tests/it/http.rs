@@ -434,3 +434,58 @@ async fn proxy_that_refuses_is_named_without_its_password() {
     assert!(matches!(error, HttpError::Proxy { fault: ProxyFault::Refused, .. }));
     assert!(error.is_offline() && !error.to_string().contains("secret"));
 }
+
+#[tokio::test]
+async fn requests_at_once_share_one_connection_of_http_2() {
+    let authority = Authority::new();
+    let mut config = authority.server("127.0.0.1", false);
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("its address");
+    let connections = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let count = Arc::clone(&connections);
+    let server = tokio::spawn(async move {
+        let mut running = tokio::task::JoinSet::new();
+        while let Ok((stream, _)) = listener.accept().await {
+            count.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            let acceptor = acceptor.clone();
+            running.spawn(async move {
+                let stream = acceptor.accept(stream).await.expect("a handshake");
+                let answer =
+                    hyper::service::service_fn(|request: hyper::Request<hyper::body::Incoming>| async move {
+                        let text = format!("{:?}", request.version());
+                        Ok::<_, std::convert::Infallible>(hyper::Response::new(http_body_util::Full::new(
+                            bytes::Bytes::from(text),
+                        )))
+                    });
+                let executor = hyper_util::rt::TokioExecutor::new();
+                let io = hyper_util::rt::TokioIo::new(stream);
+                drop(hyper::server::conn::http2::Builder::new(executor).serve_connection(io, answer).await);
+            });
+        }
+    });
+    let directory = tempfile::tempdir().expect("a directory");
+    let client = authority.client(directory.path(), &address.to_string());
+    let get = async || {
+        let url = format!("https://{address}/").parse().expect("a URL");
+        client.send(Request::get(url)).await?.read_bounded(100).await
+    };
+    let answers = futures_util::future::join_all((0..8).map(|_| get())).await;
+    for answer in answers {
+        assert_eq!(answer.expect("an answer"), "HTTP/2.0".as_bytes());
+    }
+    assert_eq!(connections.load(std::sync::atomic::Ordering::Relaxed), 1);
+    server.abort();
+}
+
+#[tokio::test]
+async fn requests_at_once_to_a_dead_host_all_end() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("its address");
+    drop(listener);
+    let client = client();
+    let get = async || client.send(Request::get(format!("https://{address}/").parse().expect("a URL"))).await;
+    let answers = futures_util::future::join_all((0..8).map(|_| get())).await;
+    assert!(answers.iter().all(|answer| matches!(answer, Err(HttpError::Refused { .. }))), "{answers:?}");
+}
