@@ -1,7 +1,9 @@
 //! What can go wrong in an engine.
 
+use countersign_registry::client::RegistryError;
 use countersign_registry::reference::ImageReference;
 use countersign_registry::store::{ArchiveError, StoreError};
+use countersign_registry::transfer::TransferError;
 use thiserror::Error;
 
 /// An engine's operation that could not be done.
@@ -14,6 +16,12 @@ pub enum EngineError {
     /// There is no tag to push to.
     #[error("`{}` has no tag to push to", .0.familiar())]
     NoTag(ImageReference),
+    /// The registry can't be asked.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+    /// The image did not move.
+    #[error(transparent)]
+    Transfer(#[from] TransferError),
     /// The local store refused.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -2,8 +2,10 @@
 
 mod engine;
 mod error;
+mod local;
 mod pinned;
 
 pub use engine::{Engine, EngineImage, LoadedImage, Pulled, Pushed};
 pub use error::EngineError;
+pub use local::{LocalEngine, Registries};
 pub use pinned::Pinned;

@@ -1,5 +1,6 @@
 //! The names of images.
 
+use countersign_core::digest::Digest;
 use jiff::Timestamp;
 use serde::Deserialize;
 
@@ -68,6 +69,13 @@ impl Store {
             None => index.find(&self.layout, &key(reference))?,
         };
         Ok(found)
+    }
+
+    /// Every name of the image with that digest.
+    pub fn names_of(&self, digest: &Digest) -> Result<Vec<ImageReference>, StoreError> {
+        let index = Index::load(&self.layout)?;
+        let named = index.images().filter(|(_, descriptor)| descriptor.digest == *digest);
+        Ok(named.filter_map(|(name, _)| name).collect())
     }
 
     /// Every image, by name. What can't be read of an image is left out of its size, and its age unknown.

@@ -4,6 +4,9 @@
 
 mod auth;
 mod credentials;
+mod docker_registry;
 mod http;
 mod peer;
+mod place;
+mod registry;
 mod store;

@@ -1,0 +1,79 @@
+//! Reading an upload: `multipart/form-data`, one part a role, everything bounded.
+//!
+//! Source: notary `server/handlers/default.go` (`atomicUpdateHandler`).
+
+use std::collections::BTreeMap;
+
+use axum::extract::Request;
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use countersign_core::name::{Gun, RoleName};
+use http::StatusCode;
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use multer::{Constraints, Multipart, SizeLimit};
+
+use super::Api;
+use super::error::ApiError;
+use crate::config::ServerLimits;
+use crate::validate::{Rejection, RejectionKind};
+
+/// Publishes the files of an upload, all or none, and answers with an empty 200.
+pub(super) async fn publish(api: &Api, gun: Gun, request: Request) -> Result<Response, ApiError> {
+    let _turn = api.uploads.acquire().await.map_err(|_| ApiError::Busy)?;
+    let files = read(request, &api.limits).await?;
+    api.service.publish(&gun, files).await?;
+    Ok(StatusCode::OK.into_response())
+}
+
+/// Deviation: Notary panics on a broken body, reads without bound, and lets the last of two parts of one role win
+/// (13 B10).
+async fn read(request: Request, limits: &ServerLimits) -> Result<BTreeMap<RoleName, Bytes>, ApiError> {
+    let (head, body) = request.into_parts();
+    let header = |name| head.headers.get(name).and_then(|value| value.to_str().ok());
+    let boundary = header(CONTENT_TYPE).and_then(|value| multer::parse_boundary(value).ok());
+    let boundary = boundary.ok_or(ApiError::MalformedUpload)?;
+    let length = header(CONTENT_LENGTH).and_then(|value| value.parse::<u64>().ok());
+    if length.is_some_and(|length| length > limits.upload_bytes) {
+        return Err(too_large(format!("the update has more than {} bytes", limits.upload_bytes)));
+    }
+    let size = SizeLimit::new().whole_stream(limits.upload_bytes).per_field(limits.part_bytes);
+    let mut parts =
+        Multipart::with_constraints(body.into_data_stream(), boundary, Constraints::new().size_limit(size));
+    let mut files = BTreeMap::new();
+    while let Some(part) = parts.next_field().await.map_err(|error| refused(&error))? {
+        let role = role_of(part.file_name().unwrap_or_default())?;
+        if files.len() >= limits.parts {
+            return Err(too_large(format!("the update has more than {} files", limits.parts)));
+        }
+        let bytes = part.bytes().await.map_err(|error| refused(&error))?;
+        let twice = Rejection::new(RejectionKind::Validation, format!("{role} is in the update twice"));
+        if files.insert(role, bytes).is_some() {
+            return Err(ApiError::Rejected(twice));
+        }
+    }
+    Ok(files)
+}
+
+fn role_of(file_name: &str) -> Result<RoleName, ApiError> {
+    let name = file_name.strip_suffix(".json").unwrap_or(file_name);
+    if name.is_empty() {
+        return Err(ApiError::NoFileName);
+    }
+    name.parse().map_err(|_| ApiError::InvalidRole(name.to_owned()))
+}
+
+fn refused(error: &multer::Error) -> ApiError {
+    match error {
+        multer::Error::StreamSizeExceeded { limit } => {
+            too_large(format!("the update has more than {limit} bytes"))
+        }
+        multer::Error::FieldSizeExceeded { limit, .. } => {
+            too_large(format!("a file of the update has more than {limit} bytes"))
+        }
+        _ => ApiError::MalformedUpload,
+    }
+}
+
+fn too_large(message: String) -> ApiError {
+    ApiError::TooLarge(Rejection::new(RejectionKind::Validation, message))
+}

@@ -1,0 +1,225 @@
+//! Publishing: an upload becomes the current state, or nothing changes.
+//!
+//! ```text
+//! parts → versions → root → snapshot (uploaded or made) → timestamp (made) → a client's update over all of it → store
+//! ```
+//!
+//! What is signed on the way is thrown away when a later step refuses. Source: notary `server/handlers/validation.go`.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use countersign_core::limits::Limits;
+use countersign_core::metadata::{Envelope, FileMeta, MetadataError, Snapshot};
+use countersign_core::name::{Gun, RoleName, TopRole};
+use countersign_core::number::MetaVersion;
+use countersign_core::trust::TimestampPhase;
+use serde::de::IgnoredAny;
+use tokio::task::spawn_blocking;
+use tracing::info;
+
+use super::compose::{Uploads, file_of};
+use super::state::State;
+use super::{PublishError, ServiceError, TrustService};
+use crate::keys::OnlineRole;
+use crate::storage::{NewFile, Publication, StorageError};
+use crate::validate::{self, Candidacy, Candidate, Part, Rejection, RejectionKind};
+
+/// How often an upload is checked again because a renewal or another upload came between.
+const ATTEMPTS: u32 = 5;
+
+/// What an upload became.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Published {
+    /// The version of each role that was stored.
+    pub versions: BTreeMap<RoleName, MetaVersion>,
+}
+
+impl TrustService {
+    /// Publishes `files`, bytes by role. A `timestamp` among them is ignored: the server makes its own.
+    ///
+    /// # Errors
+    /// - [`PublishError::Version`]: a stored version is not lower. Fetch, apply the change again, try again.
+    /// - [`PublishError::Rejected`]: a client would refuse the result.
+    /// - [`PublishError::Service`]: the server failed. Nothing was stored in any of these cases.
+    pub async fn publish(
+        &self,
+        gun: &Gun,
+        files: BTreeMap<RoleName, Bytes>,
+    ) -> Result<Published, PublishError> {
+        let limits = self.limits.clone();
+        let parsed = spawn_blocking(move || parse(files, &limits)).await;
+        let uploads = parsed.map_err(ServiceError::from)??;
+        let mut attempt = 1;
+        loop {
+            match self.publish_once(gun, &uploads).await {
+                Err(PublishError::Service(ServiceError::Storage(StorageError::BaseChanged)))
+                    if attempt < ATTEMPTS =>
+                {
+                    attempt += 1;
+                }
+                done => return done,
+            }
+        }
+    }
+
+    async fn publish_once(&self, gun: &Gun, uploads: &Uploads) -> Result<Published, PublishError> {
+        let state = self.state(gun).await?;
+        if state.root.is_none() && !uploads.contains_key(&TopRole::Root.into()) {
+            return Err(validate::no_root().into());
+        }
+        let parts: Vec<Part> = uploads.values().cloned().collect();
+        validate::admit_versions(&parts, &state.versions())?;
+
+        let root = self.trusted_root(&state, uploads).await?;
+        let snapshot = self.snapshot_of(&state, uploads, &root).await?;
+        let timestamp = self.next_timestamp(&state, &snapshot.bytes)?;
+        let (version, keys) = (timestamp.version, root.root().role_keys(TopRole::Timestamp));
+        let timestamp = self
+            .sign(gun, OnlineRole::Timestamp, &timestamp, &keys)
+            .await?
+            .ok_or_else(|| Rejection::new(RejectionKind::Root, "no  timestamp keys exist on the server"))?;
+        self.check(&state, uploads, root, &snapshot, &timestamp).await?;
+
+        let renew_at = self.renew_at(&timestamp, &snapshot.bytes, state.now);
+        let made = [
+            NewFile { role: TopRole::Snapshot.into(), version: snapshot.version, bytes: snapshot.bytes },
+            NewFile { role: TopRole::Timestamp.into(), version, bytes: timestamp },
+        ];
+        let uploaded = parts.into_iter().filter(|part| part.role != TopRole::Snapshot);
+        let uploaded = uploaded.map(|Part { role, version, bytes, .. }| NewFile { role, version, bytes });
+        let files: Vec<NewFile> = uploaded.chain(made).collect();
+        let versions = files.iter().map(|file| (file.role.clone(), file.version)).collect();
+        let publication = Publication { files, base: state.base(), at: state.now, renew_at, announce: true };
+        let stored = self.storage.publish(gun, &publication).await;
+        self.hot.forget(gun);
+        stored?;
+        for (role, version) in &versions {
+            info!(%gun, %role, %version, "published {role} version {version} of {gun}");
+        }
+        Ok(Published { versions })
+    }
+
+    async fn trusted_root(&self, state: &State, uploads: &Uploads) -> Result<TimestampPhase, PublishError> {
+        let environment = self.environment(&state.gun);
+        let stored = state.root.clone();
+        let uploaded = uploads.get(&TopRole::Root.into()).map(|part| part.bytes.clone());
+        let root = spawn_blocking(move || validate::root(&environment, stored, uploaded)).await;
+        Ok(root.map_err(ServiceError::from)??)
+    }
+
+    /// The snapshot that will be current: the uploaded one, if every file that it names is here, or one made for it.
+    async fn snapshot_of(
+        &self,
+        state: &State,
+        uploads: &Uploads,
+        root: &TimestampPhase,
+    ) -> Result<SnapshotFile, PublishError> {
+        if let Some(part) = uploads.get(&TopRole::Snapshot.into()) {
+            let claim = Envelope::parse(part.bytes.clone(), &self.limits).and_then(|file| file.claim());
+            let claim: Snapshot = claim.map_err(|error| Rejection::metadata(&part.role, &error))?;
+            admit_listed(state, uploads, &claim.meta).await?;
+            return Ok(SnapshotFile { version: part.version, meta: claim.meta, bytes: part.bytes.clone() });
+        }
+        let made = self.next_snapshot(state, uploads).await?;
+        let keys = root.root().role_keys(TopRole::Snapshot);
+        let Some(bytes) = self.sign(&state.gun, OnlineRole::Snapshot, &made, &keys).await? else {
+            let message = "no snapshot was included in update and server does not hold current snapshot key for repository";
+            return Err(Rejection::new(RejectionKind::Hierarchy { missing: "snapshot" }, message).into());
+        };
+        Ok(SnapshotFile { version: made.version, meta: made.meta, bytes })
+    }
+
+    /// Runs a client's update over what would be current.
+    async fn check(
+        &self,
+        state: &State,
+        uploads: &Uploads,
+        root: TimestampPhase,
+        snapshot: &SnapshotFile,
+        timestamp: &Bytes,
+    ) -> Result<(), PublishError> {
+        let top = RoleName::from(TopRole::Targets);
+        let changed = || uploads.keys().filter(|role| role.is_delegation());
+        let mut targets = BTreeMap::new();
+        for role in validate::ancestors(changed()).into_iter().chain(changed().cloned()).chain([top]) {
+            let candidacy = match uploads.get(&role) {
+                Some(part) => Candidacy::Uploaded(part.bytes.clone()),
+                None => match state.stored(&role).await? {
+                    Some(bytes) => Candidacy::Stored(bytes),
+                    None => continue,
+                },
+            };
+            targets.insert(role, candidacy);
+        }
+        let is_left = |role: &RoleName| !snapshot.meta.contains_key(role.as_str());
+        let gone: Vec<_> = state.listed_delegations().into_iter().filter(is_left).collect();
+        let mut left = BTreeMap::new();
+        for role in validate::ancestors(gone.iter()).into_iter().chain(gone) {
+            if let Some(bytes) = state.stored(&role).await? {
+                left.insert(role, bytes);
+            }
+        }
+        let (timestamp, snapshot) = (timestamp.clone(), snapshot.bytes.clone());
+        let candidate = Candidate { root, timestamp, snapshot, targets };
+        let checked = spawn_blocking(move || validate::trusted(&candidate, &left)).await;
+        Ok(checked.map_err(ServiceError::from)??)
+    }
+}
+
+/// Reads the uploaded files. A timestamp only has to be JSON: the server makes its own.
+fn parse(files: BTreeMap<RoleName, Bytes>, limits: &Limits) -> Result<Uploads, PublishError> {
+    let mut uploads = Uploads::new();
+    for (role, bytes) in files {
+        if role == TopRole::Timestamp {
+            serde_json::from_slice::<IgnoredAny>(&bytes).map_err(|_| PublishError::NotJson(role))?;
+            continue;
+        }
+        let part = Part::parse(role.clone(), bytes, limits).map_err(|error| match error {
+            MetadataError::Json(error) if !error.is_data() => PublishError::NotJson(role.clone()),
+            error => Rejection::metadata(&role, &error).into(),
+        })?;
+        uploads.insert(role, part);
+    }
+    Ok(uploads)
+}
+
+/// The snapshot that would be current.
+struct SnapshotFile {
+    version: MetaVersion,
+    meta: BTreeMap<String, FileMeta>,
+    bytes: Bytes,
+}
+
+/// Refuses a snapshot that names a file which is neither uploaded with it nor the newest one stored.
+///
+/// Deviation: Notary takes it, and answers 404 for that file until the next good publish (13 B6).
+async fn admit_listed(
+    state: &State,
+    uploads: &Uploads,
+    meta: &BTreeMap<String, FileMeta>,
+) -> Result<(), PublishError> {
+    for (name, meta) in meta {
+        let refuse = |why: &str| Rejection::new(RejectionKind::Snapshot, format!("the snapshot names {why}"));
+        let role: RoleName =
+            name.parse().map_err(|_| refuse(&format!("`{}`, which is no role", name.escape_debug())))?;
+        if matches!(role.top(), Some(TopRole::Snapshot | TopRole::Timestamp)) {
+            return Err(refuse(&format!("`{role}`, which no snapshot can name")).into());
+        }
+        let uploaded = uploads.get(&role).map(|part| part.digest);
+        let here = uploaded.or(state.heads.get(&role).map(|head| head.sha256));
+        if here.is_none() || meta.hashes.sha256() != here {
+            let why = format!("a {role} that is neither in this update nor the newest one on the server");
+            return Err(refuse(&why).into());
+        }
+        // Uploaded files are held against every hash with the rest of the checks; a stored one that was listed so before
+        // has been.
+        if uploaded.is_none() && state.listed.get(name) != Some(meta) {
+            let file = file_of(state, uploads, &role).await?.unwrap_or_default();
+            if meta.hashes.verify(&file).is_err() || meta.length < file.len() as u64 {
+                return Err(refuse(&format!("another {role} than the one on the server")).into());
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,390 @@
+//! The embedded store: one SQLite file with Notary's table layout.
+//!
+//! Two pools share the file: one connection writes, so that writers queue here instead of meeting `SQLITE_BUSY`, and
+//! several read. Another process may use the same file; both then wait for each other, at most [`BUSY`].
+
+mod keys;
+mod rows;
+mod schema;
+#[cfg(test)]
+mod tests;
+
+use std::path::Path;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use countersign_core::digest::Digest;
+use countersign_core::name::{Gun, RoleName, TopRole};
+use countersign_core::number::MetaVersion;
+use countersign_core::time::DateTime;
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
+use sqlx::{Row as _, Sqlite, Transaction};
+
+use self::rows::{change_of, file_of, record_of, stamp};
+use super::{Change, FileRecord, NewFile, Publication, Storage, StorageError, StoredFile};
+
+/// How long a writer waits for a neighbour's transaction.
+const BUSY: Duration = Duration::from_secs(10);
+const READERS: u32 = 4;
+
+/// A store in one SQLite file.
+#[derive(Clone, Debug)]
+pub struct SqliteStorage {
+    readers: SqlitePool,
+    writer: SqlitePool,
+}
+
+impl SqliteStorage {
+    /// Opens the store in `file`, and makes it, readable by its owner only, when it is not there.
+    ///
+    /// # Errors
+    /// - [`StorageError::Schema`]: a later version of this program made it.
+    /// - [`StorageError::Backend`]: it cannot be opened, or is no database.
+    pub async fn open(file: &Path) -> Result<Self, StorageError> {
+        private_file(file).map_err(|source| backend("open", source))?;
+        let options = SqliteConnectOptions::new()
+            .filename(file)
+            .create_if_missing(false)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(BUSY)
+            .optimize_on_close(false, None);
+        let pool = |connections| {
+            SqlitePoolOptions::new().max_connections(connections).acquire_timeout(BUSY + BUSY / 2)
+        };
+        let writer = pool(1).connect_with(options.clone()).await.map_err(|source| backend("open", source))?;
+        schema::migrate(&writer).await?;
+        let readers = pool(READERS)
+            .connect_with(options.read_only(true))
+            .await
+            .map_err(|source| backend("open", source))?;
+        Ok(Self { readers, writer })
+    }
+
+    /// Ends every connection; the write-ahead log is folded into the file.
+    pub async fn close(&self) {
+        self.readers.close().await;
+        self.writer.close().await;
+    }
+
+    async fn write(&self) -> Result<Transaction<'_, Sqlite>, StorageError> {
+        self.writer
+            .begin_with("BEGIN IMMEDIATE")
+            .await
+            .map_err(|source| backend("begin a transaction", source))
+    }
+}
+
+#[async_trait]
+impl Storage for SqliteStorage {
+    async fn current(&self, gun: &Gun, role: &RoleName) -> Result<Option<StoredFile>, StorageError> {
+        sqlx::query(
+            "SELECT role, version, data, sha256, created_at FROM tuf_files \
+             WHERE gun = ? AND role = ? AND deleted_at IS NULL ORDER BY version DESC LIMIT 1",
+        )
+        .bind(gun.as_str())
+        .bind(role.as_str())
+        .fetch_optional(&self.readers)
+        .await
+        .map_err(|source| backend("read a file", source))?
+        .map(|row| file_of(&row))
+        .transpose()
+    }
+
+    async fn by_version(
+        &self,
+        gun: &Gun,
+        role: &RoleName,
+        version: MetaVersion,
+    ) -> Result<Option<StoredFile>, StorageError> {
+        sqlx::query(
+            "SELECT role, version, data, sha256, created_at FROM tuf_files \
+             WHERE gun = ? AND role = ? AND version = ? AND deleted_at IS NULL",
+        )
+        .bind(gun.as_str())
+        .bind(role.as_str())
+        .bind(number(version))
+        .fetch_optional(&self.readers)
+        .await
+        .map_err(|source| backend("read a file", source))?
+        .map(|row| file_of(&row))
+        .transpose()
+    }
+
+    async fn by_checksum(
+        &self,
+        gun: &Gun,
+        role: &RoleName,
+        sha256: &Digest,
+    ) -> Result<Option<StoredFile>, StorageError> {
+        sqlx::query(
+            "SELECT role, version, data, sha256, created_at FROM tuf_files \
+             WHERE sha256 = ? AND gun = ? AND role = ? AND deleted_at IS NULL ORDER BY version DESC LIMIT 1",
+        )
+        .bind(sha256.hex())
+        .bind(gun.as_str())
+        .bind(role.as_str())
+        .fetch_optional(&self.readers)
+        .await
+        .map_err(|source| backend("read a file", source))?
+        .map(|row| file_of(&row))
+        .transpose()
+    }
+
+    async fn versions(&self, gun: &Gun, role: &RoleName) -> Result<Vec<MetaVersion>, StorageError> {
+        sqlx::query(
+            "SELECT version FROM tuf_files WHERE gun = ? AND role = ? AND deleted_at IS NULL ORDER BY version",
+        )
+        .bind(gun.as_str())
+        .bind(role.as_str())
+        .fetch_all(&self.readers)
+        .await
+        .map_err(|source| backend("list versions", source))?
+        .iter()
+        .map(rows::version_of)
+        .collect()
+    }
+
+    async fn heads(&self, gun: &Gun) -> Result<Vec<FileRecord>, StorageError> {
+        sqlx::query(
+            "SELECT role, version, sha256, CASE WHEN sha256 IS NULL THEN data END AS data FROM tuf_files AS files \
+             WHERE gun = ?1 AND deleted_at IS NULL AND version = \
+             (SELECT max(version) FROM tuf_files WHERE gun = ?1 AND role = files.role AND deleted_at IS NULL) \
+             ORDER BY role",
+        )
+        .bind(gun.as_str())
+        .fetch_all(&self.readers)
+        .await
+        .map_err(|source| backend("list files", source))?
+        .iter()
+        .map(record_of)
+        .collect()
+    }
+
+    async fn publish(&self, gun: &Gun, publication: &Publication) -> Result<(), StorageError> {
+        let mut transaction = self.write().await?;
+        if current_timestamp(&mut transaction, gun).await? != publication.base {
+            return Err(StorageError::BaseChanged);
+        }
+        for file in &publication.files {
+            insert(&mut transaction, gun, file, publication.at).await?;
+        }
+        if let Some(timestamp) = publication.files.iter().find(|file| file.role == TopRole::Timestamp) {
+            prune_timestamps(&mut transaction, gun, timestamp.version).await?;
+            if publication.announce {
+                announce(&mut transaction, gun, timestamp, publication.at).await?;
+            }
+        }
+        schedule(&mut transaction, gun, publication.renew_at).await?;
+        transaction.commit().await.map_err(|source| backend("commit", source))
+    }
+
+    async fn delete(&self, gun: &Gun, at: DateTime) -> Result<bool, StorageError> {
+        let mut transaction = self.write().await?;
+        let deleted = sqlx::query("DELETE FROM tuf_files WHERE gun = ?")
+            .bind(gun.as_str())
+            .execute(&mut *transaction)
+            .await
+            .map_err(|source| backend("delete files", source))?
+            .rows_affected();
+        if deleted == 0 {
+            return Ok(false);
+        }
+        sqlx::query("DELETE FROM countersign_renewals WHERE gun = ?")
+            .bind(gun.as_str())
+            .execute(&mut *transaction)
+            .await
+            .map_err(|source| backend("delete a renewal", source))?;
+        sqlx::query(
+            "INSERT INTO changefeed (created_at, gun, version, sha256, category) VALUES (?, ?, 0, '', 'deletion')",
+        )
+        .bind(stamp(at))
+        .bind(gun.as_str())
+        .execute(&mut *transaction)
+        .await
+        .map_err(|source| backend("write the changefeed", source))?;
+        transaction.commit().await.map_err(|source| backend("commit", source))?;
+        Ok(true)
+    }
+
+    async fn changes(&self, after: i64, limit: u32) -> Result<Vec<Change>, StorageError> {
+        sqlx::query(
+            "SELECT id, created_at, gun, version, sha256, category FROM changefeed WHERE id > ? ORDER BY id LIMIT ?",
+        )
+        .bind(after)
+        .bind(i64::from(limit))
+        .fetch_all(&self.readers)
+        .await
+        .map_err(|source| backend("read the changefeed", source))?
+        .iter()
+        .map(change_of)
+        .collect()
+    }
+
+    async fn renewals_due(&self, now: DateTime, limit: u32) -> Result<Vec<Gun>, StorageError> {
+        let rows =
+            sqlx::query("SELECT gun FROM countersign_renewals WHERE due_at <= ? ORDER BY due_at LIMIT ?")
+                .bind(stamp(now))
+                .bind(i64::from(limit))
+                .fetch_all(&self.readers)
+                .await
+                .map_err(|source| backend("list renewals", source))?;
+        rows.iter().map(rows::gun_of).collect()
+    }
+
+    async fn postpone_renewal(&self, gun: &Gun, until: DateTime) -> Result<(), StorageError> {
+        let mut transaction = self.write().await?;
+        sqlx::query("UPDATE countersign_renewals SET due_at = ? WHERE gun = ?")
+            .bind(stamp(until))
+            .bind(gun.as_str())
+            .execute(&mut *transaction)
+            .await
+            .map_err(|source| backend("postpone a renewal", source))?;
+        transaction.commit().await.map_err(|source| backend("commit", source))
+    }
+
+    async fn hasten_renewals(&self, latest: DateTime) -> Result<(), StorageError> {
+        let mut transaction = self.write().await?;
+        sqlx::query("UPDATE countersign_renewals SET due_at = ?1 WHERE due_at > ?1")
+            .bind(stamp(latest))
+            .execute(&mut *transaction)
+            .await
+            .map_err(|source| backend("hasten renewals", source))?;
+        transaction.commit().await.map_err(|source| backend("commit", source))
+    }
+
+    async fn health(&self) -> Result<(), StorageError> {
+        sqlx::query("SELECT id FROM tuf_files LIMIT 1")
+            .fetch_optional(&self.readers)
+            .await
+            .map(drop)
+            .map_err(|source| backend("answer", source))
+    }
+}
+
+async fn current_timestamp(
+    transaction: &mut Transaction<'_, Sqlite>,
+    gun: &Gun,
+) -> Result<Option<Digest>, StorageError> {
+    sqlx::query(
+        "SELECT role, version, sha256, CASE WHEN sha256 IS NULL THEN data END AS data FROM tuf_files \
+         WHERE gun = ? AND role = 'timestamp' AND deleted_at IS NULL ORDER BY version DESC LIMIT 1",
+    )
+    .bind(gun.as_str())
+    .fetch_optional(&mut **transaction)
+    .await
+    .map_err(|source| backend("read the timestamp", source))?
+    .map(|row| record_of(&row).map(|record| record.sha256))
+    .transpose()
+}
+
+async fn insert(
+    transaction: &mut Transaction<'_, Sqlite>,
+    gun: &Gun,
+    file: &NewFile,
+    at: DateTime,
+) -> Result<(), StorageError> {
+    let highest: Option<i64> = sqlx::query(
+        "SELECT max(version) AS version FROM tuf_files WHERE gun = ? AND role = ? AND deleted_at IS NULL",
+    )
+    .bind(gun.as_str())
+    .bind(file.role.as_str())
+    .fetch_one(&mut **transaction)
+    .await
+    .and_then(|row| row.try_get("version"))
+    .map_err(|source| backend("read a version", source))?;
+    if let Some(highest) = highest {
+        let stored = rows::version(highest)?;
+        if stored >= file.version {
+            let role = file.role.clone();
+            return Err(StorageError::VersionConflict { role, offered: file.version, stored });
+        }
+    }
+    sqlx::query(
+        "INSERT INTO tuf_files (created_at, updated_at, gun, role, version, data, sha256) \
+         VALUES (?1, ?1, ?2, ?3, ?4, ?5, ?6)",
+    )
+    .bind(stamp(at))
+    .bind(gun.as_str())
+    .bind(file.role.as_str())
+    .bind(number(file.version))
+    .bind(file.bytes.as_ref())
+    .bind(Digest::sha256(&file.bytes).hex())
+    .execute(&mut **transaction)
+    .await
+    .map(drop)
+    .map_err(|source| backend("store a file", source))
+}
+
+async fn prune_timestamps(
+    transaction: &mut Transaction<'_, Sqlite>,
+    gun: &Gun,
+    below: MetaVersion,
+) -> Result<(), StorageError> {
+    sqlx::query("DELETE FROM tuf_files WHERE gun = ? AND role = 'timestamp' AND version < ?")
+        .bind(gun.as_str())
+        .bind(number(below))
+        .execute(&mut **transaction)
+        .await
+        .map(drop)
+        .map_err(|source| backend("prune timestamps", source))
+}
+
+async fn announce(
+    transaction: &mut Transaction<'_, Sqlite>,
+    gun: &Gun,
+    timestamp: &NewFile,
+    at: DateTime,
+) -> Result<(), StorageError> {
+    sqlx::query(
+        "INSERT INTO changefeed (created_at, gun, version, sha256, category) VALUES (?, ?, ?, ?, 'update')",
+    )
+    .bind(stamp(at))
+    .bind(gun.as_str())
+    .bind(number(timestamp.version))
+    .bind(Digest::sha256(&timestamp.bytes).hex())
+    .execute(&mut **transaction)
+    .await
+    .map(drop)
+    .map_err(|source| backend("write the changefeed", source))
+}
+
+async fn schedule(
+    transaction: &mut Transaction<'_, Sqlite>,
+    gun: &Gun,
+    due: DateTime,
+) -> Result<(), StorageError> {
+    sqlx::query(
+        "INSERT INTO countersign_renewals (gun, due_at) VALUES (?, ?) \
+         ON CONFLICT (gun) DO UPDATE SET due_at = excluded.due_at",
+    )
+    .bind(gun.as_str())
+    .bind(stamp(due))
+    .execute(&mut **transaction)
+    .await
+    .map(drop)
+    .map_err(|source| backend("schedule a renewal", source))
+}
+
+fn number(version: MetaVersion) -> i64 {
+    version.get().cast_signed()
+}
+
+fn backend(
+    action: &'static str,
+    source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+) -> StorageError {
+    StorageError::Backend { action, source: source.into() }
+}
+
+/// Makes the file with mode 0600 before SQLite does, so that it and its log are nobody else's.
+fn private_file(file: &Path) -> std::io::Result<()> {
+    let mut options = std::fs::OpenOptions::new();
+    options.create(true).truncate(false).write(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(file).map(drop)
+}
