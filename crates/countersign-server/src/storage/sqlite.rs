@@ -4,26 +4,29 @@
 //! several read. Another process may use the same file; both then wait for each other, at most [`BUSY`].
 
 mod keys;
+mod publish;
 mod rows;
 mod schema;
 #[cfg(test)]
 mod tests;
+mod write;
 
 use std::path::Path;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use countersign_core::digest::Digest;
-use countersign_core::name::{Gun, RoleName, TopRole};
+use countersign_core::name::{Gun, RoleName};
 use countersign_core::number::MetaVersion;
 use countersign_core::time::DateTime;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
-use sqlx::{Row as _, Sqlite, Transaction};
 
+use self::publish::{delete, publish};
 use self::rows::{change_of, file_of, record_of, stamp};
-use super::{Change, FileRecord, NewFile, Publication, Storage, StorageError, StoredFile};
+use self::write::Write;
+use super::{Change, FileRecord, Publication, Storage, StorageError, StoredFile};
 
 /// How long a writer waits for a neighbour's transaction.
 const BUSY: Duration = Duration::from_secs(10);
@@ -70,11 +73,8 @@ impl SqliteStorage {
         self.writer.close().await;
     }
 
-    async fn write(&self) -> Result<Transaction<'_, Sqlite>, StorageError> {
-        self.writer
-            .begin_with("BEGIN IMMEDIATE")
-            .await
-            .map_err(|source| backend("begin a transaction", source))
+    async fn write(&self) -> Result<Write, StorageError> {
+        Write::begin(&self.writer).await
     }
 }
 
@@ -150,10 +150,18 @@ impl Storage for SqliteStorage {
 
     async fn heads(&self, gun: &Gun) -> Result<Vec<FileRecord>, StorageError> {
         sqlx::query(
-            "SELECT role, version, sha256, CASE WHEN sha256 IS NULL THEN data END AS data FROM tuf_files AS files \
-             WHERE gun = ?1 AND deleted_at IS NULL AND version = \
-             (SELECT max(version) FROM tuf_files WHERE gun = ?1 AND role = files.role AND deleted_at IS NULL) \
-             ORDER BY role",
+            // One step of the index per role, however many versions there are.
+            "WITH RECURSIVE roles (role) AS ( \
+               SELECT min(role) FROM tuf_files WHERE gun = ?1 \
+               UNION ALL \
+               SELECT (SELECT min(role) FROM tuf_files WHERE gun = ?1 AND role > roles.role) FROM roles \
+               WHERE roles.role IS NOT NULL) \
+             SELECT files.role, files.version, files.sha256, \
+               CASE WHEN files.sha256 IS NULL THEN files.data END AS data \
+             FROM roles JOIN tuf_files AS files ON files.gun = ?1 AND files.role = roles.role \
+             WHERE files.version = (SELECT max(version) FROM tuf_files \
+               WHERE gun = ?1 AND role = roles.role AND deleted_at IS NULL) \
+             ORDER BY files.role",
         )
         .bind(gun.as_str())
         .fetch_all(&self.readers)
@@ -165,49 +173,15 @@ impl Storage for SqliteStorage {
     }
 
     async fn publish(&self, gun: &Gun, publication: &Publication) -> Result<(), StorageError> {
-        let mut transaction = self.write().await?;
-        if current_timestamp(&mut transaction, gun).await? != publication.base {
-            return Err(StorageError::BaseChanged);
-        }
-        for file in &publication.files {
-            insert(&mut transaction, gun, file, publication.at).await?;
-        }
-        if let Some(timestamp) = publication.files.iter().find(|file| file.role == TopRole::Timestamp) {
-            prune_timestamps(&mut transaction, gun, timestamp.version).await?;
-            if publication.announce {
-                announce(&mut transaction, gun, timestamp, publication.at).await?;
-            }
-        }
-        schedule(&mut transaction, gun, publication.renew_at).await?;
-        transaction.commit().await.map_err(|source| backend("commit", source))
+        let mut write = self.write().await?;
+        let published = publish(&mut write, gun, publication).await;
+        write.end(published).await
     }
 
     async fn delete(&self, gun: &Gun, at: DateTime) -> Result<bool, StorageError> {
-        let mut transaction = self.write().await?;
-        let deleted = sqlx::query("DELETE FROM tuf_files WHERE gun = ?")
-            .bind(gun.as_str())
-            .execute(&mut *transaction)
-            .await
-            .map_err(|source| backend("delete files", source))?
-            .rows_affected();
-        if deleted == 0 {
-            return Ok(false);
-        }
-        sqlx::query("DELETE FROM countersign_renewals WHERE gun = ?")
-            .bind(gun.as_str())
-            .execute(&mut *transaction)
-            .await
-            .map_err(|source| backend("delete a renewal", source))?;
-        sqlx::query(
-            "INSERT INTO changefeed (created_at, gun, version, sha256, category) VALUES (?, ?, 0, '', 'deletion')",
-        )
-        .bind(stamp(at))
-        .bind(gun.as_str())
-        .execute(&mut *transaction)
-        .await
-        .map_err(|source| backend("write the changefeed", source))?;
-        transaction.commit().await.map_err(|source| backend("commit", source))?;
-        Ok(true)
+        let mut write = self.write().await?;
+        let deleted = delete(&mut write, gun, at).await;
+        write.end(deleted).await
     }
 
     async fn changes(&self, after: i64, limit: u32) -> Result<Vec<Change>, StorageError> {
@@ -236,24 +210,26 @@ impl Storage for SqliteStorage {
     }
 
     async fn postpone_renewal(&self, gun: &Gun, until: DateTime) -> Result<(), StorageError> {
-        let mut transaction = self.write().await?;
-        sqlx::query("UPDATE countersign_renewals SET due_at = ? WHERE gun = ?")
+        let mut write = self.write().await?;
+        let postponed = sqlx::query("UPDATE countersign_renewals SET due_at = ? WHERE gun = ?")
             .bind(stamp(until))
             .bind(gun.as_str())
-            .execute(&mut *transaction)
+            .execute(&mut *write)
             .await
-            .map_err(|source| backend("postpone a renewal", source))?;
-        transaction.commit().await.map_err(|source| backend("commit", source))
+            .map(drop)
+            .map_err(|source| backend("postpone a renewal", source));
+        write.end(postponed).await
     }
 
     async fn hasten_renewals(&self, latest: DateTime) -> Result<(), StorageError> {
-        let mut transaction = self.write().await?;
-        sqlx::query("UPDATE countersign_renewals SET due_at = ?1 WHERE due_at > ?1")
+        let mut write = self.write().await?;
+        let hastened = sqlx::query("UPDATE countersign_renewals SET due_at = ?1 WHERE due_at > ?1")
             .bind(stamp(latest))
-            .execute(&mut *transaction)
+            .execute(&mut *write)
             .await
-            .map_err(|source| backend("hasten renewals", source))?;
-        transaction.commit().await.map_err(|source| backend("commit", source))
+            .map(drop)
+            .map_err(|source| backend("hasten renewals", source));
+        write.end(hastened).await
     }
 
     async fn health(&self) -> Result<(), StorageError> {
@@ -263,110 +239,6 @@ impl Storage for SqliteStorage {
             .map(drop)
             .map_err(|source| backend("answer", source))
     }
-}
-
-async fn current_timestamp(
-    transaction: &mut Transaction<'_, Sqlite>,
-    gun: &Gun,
-) -> Result<Option<Digest>, StorageError> {
-    sqlx::query(
-        "SELECT role, version, sha256, CASE WHEN sha256 IS NULL THEN data END AS data FROM tuf_files \
-         WHERE gun = ? AND role = 'timestamp' AND deleted_at IS NULL ORDER BY version DESC LIMIT 1",
-    )
-    .bind(gun.as_str())
-    .fetch_optional(&mut **transaction)
-    .await
-    .map_err(|source| backend("read the timestamp", source))?
-    .map(|row| record_of(&row).map(|record| record.sha256))
-    .transpose()
-}
-
-async fn insert(
-    transaction: &mut Transaction<'_, Sqlite>,
-    gun: &Gun,
-    file: &NewFile,
-    at: DateTime,
-) -> Result<(), StorageError> {
-    let highest: Option<i64> = sqlx::query(
-        "SELECT max(version) AS version FROM tuf_files WHERE gun = ? AND role = ? AND deleted_at IS NULL",
-    )
-    .bind(gun.as_str())
-    .bind(file.role.as_str())
-    .fetch_one(&mut **transaction)
-    .await
-    .and_then(|row| row.try_get("version"))
-    .map_err(|source| backend("read a version", source))?;
-    if let Some(highest) = highest {
-        let stored = rows::version(highest)?;
-        if stored >= file.version {
-            let role = file.role.clone();
-            return Err(StorageError::VersionConflict { role, offered: file.version, stored });
-        }
-    }
-    sqlx::query(
-        "INSERT INTO tuf_files (created_at, updated_at, gun, role, version, data, sha256) \
-         VALUES (?1, ?1, ?2, ?3, ?4, ?5, ?6)",
-    )
-    .bind(stamp(at))
-    .bind(gun.as_str())
-    .bind(file.role.as_str())
-    .bind(number(file.version))
-    .bind(file.bytes.as_ref())
-    .bind(Digest::sha256(&file.bytes).hex())
-    .execute(&mut **transaction)
-    .await
-    .map(drop)
-    .map_err(|source| backend("store a file", source))
-}
-
-async fn prune_timestamps(
-    transaction: &mut Transaction<'_, Sqlite>,
-    gun: &Gun,
-    below: MetaVersion,
-) -> Result<(), StorageError> {
-    sqlx::query("DELETE FROM tuf_files WHERE gun = ? AND role = 'timestamp' AND version < ?")
-        .bind(gun.as_str())
-        .bind(number(below))
-        .execute(&mut **transaction)
-        .await
-        .map(drop)
-        .map_err(|source| backend("prune timestamps", source))
-}
-
-async fn announce(
-    transaction: &mut Transaction<'_, Sqlite>,
-    gun: &Gun,
-    timestamp: &NewFile,
-    at: DateTime,
-) -> Result<(), StorageError> {
-    sqlx::query(
-        "INSERT INTO changefeed (created_at, gun, version, sha256, category) VALUES (?, ?, ?, ?, 'update')",
-    )
-    .bind(stamp(at))
-    .bind(gun.as_str())
-    .bind(number(timestamp.version))
-    .bind(Digest::sha256(&timestamp.bytes).hex())
-    .execute(&mut **transaction)
-    .await
-    .map(drop)
-    .map_err(|source| backend("write the changefeed", source))
-}
-
-async fn schedule(
-    transaction: &mut Transaction<'_, Sqlite>,
-    gun: &Gun,
-    due: DateTime,
-) -> Result<(), StorageError> {
-    sqlx::query(
-        "INSERT INTO countersign_renewals (gun, due_at) VALUES (?, ?) \
-         ON CONFLICT (gun) DO UPDATE SET due_at = excluded.due_at",
-    )
-    .bind(gun.as_str())
-    .bind(stamp(due))
-    .execute(&mut **transaction)
-    .await
-    .map(drop)
-    .map_err(|source| backend("schedule a renewal", source))
 }
 
 fn number(version: MetaVersion) -> i64 {

@@ -5,6 +5,7 @@
 mod keys;
 mod network;
 mod notary_client;
+mod notary_server;
 mod publish;
 mod refused;
 mod renew;

@@ -3,8 +3,8 @@
 use async_trait::async_trait;
 use countersign_core::name::Gun;
 use countersign_core::time::DateTime;
+use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteRow;
-use sqlx::{Sqlite, SqliteConnection, Transaction};
 
 use super::super::{KeyRow, KeyStorage, StorageError};
 use super::rows::{column, gun_of, stamp};
@@ -40,24 +40,22 @@ impl KeyStorage for SqliteStorage {
     }
 
     async fn add_key(&self, row: KeyRow, at: DateTime) -> Result<KeyRow, StorageError> {
-        let mut transaction = self.write().await?;
-        if let Some(there) = unused(&mut transaction, &row.gun, row.role, &row.algorithm).await? {
-            return Ok(there);
-        }
-        insert(&mut transaction, &row, at).await?;
-        transaction.commit().await.map_err(|source| backend("commit", source))?;
-        Ok(row)
+        let mut write = self.write().await?;
+        let added = add(&mut write, row, at).await;
+        write.end(added).await
     }
 
     async fn mark_used(&self, key_id: &str, at: DateTime) -> Result<(), StorageError> {
-        let mut transaction = self.write().await?;
-        sqlx::query("UPDATE countersign_keys SET last_used = ?1, updated_at = ?1 WHERE key_id = ?2")
-            .bind(stamp(at))
-            .bind(key_id)
-            .execute(&mut *transaction)
-            .await
-            .map_err(|source| backend("note a key's use", source))?;
-        transaction.commit().await.map_err(|source| backend("commit", source))
+        let mut write = self.write().await?;
+        let marked =
+            sqlx::query("UPDATE countersign_keys SET last_used = ?1, updated_at = ?1 WHERE key_id = ?2")
+                .bind(stamp(at))
+                .bind(key_id)
+                .execute(&mut *write)
+                .await
+                .map(drop)
+                .map_err(|source| backend("note a key's use", source));
+        write.end(marked).await
     }
 
     async fn any_key(&self) -> Result<Option<KeyRow>, StorageError> {
@@ -94,11 +92,10 @@ async fn unused(
     .transpose()
 }
 
-async fn insert(
-    transaction: &mut Transaction<'_, Sqlite>,
-    row: &KeyRow,
-    at: DateTime,
-) -> Result<(), StorageError> {
+async fn add(connection: &mut SqliteConnection, row: KeyRow, at: DateTime) -> Result<KeyRow, StorageError> {
+    if let Some(there) = unused(connection, &row.gun, row.role, &row.algorithm).await? {
+        return Ok(there);
+    }
     sqlx::query(
         "INSERT INTO countersign_keys (created_at, updated_at, key_id, encryption_alg, keywrap_alg, algorithm, \
          public, private, gun, role) VALUES (?1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
@@ -112,10 +109,10 @@ async fn insert(
     .bind(row.sealed.as_slice())
     .bind(row.gun.as_str())
     .bind(row.role.name())
-    .execute(&mut **transaction)
+    .execute(connection)
     .await
-    .map(drop)
-    .map_err(|source| backend("store a key", source))
+    .map_err(|source| backend("store a key", source))?;
+    Ok(row)
 }
 
 fn key_of(row: &SqliteRow) -> Result<KeyRow, StorageError> {

@@ -5,11 +5,13 @@
 //! Source: notary `migrations/server/mysql/*.sql`, `migrations/signer/mysql/*.sql`.
 
 use sqlx::sqlite::SqlitePool;
-use sqlx::{Executor as _, Row as _};
+use sqlx::{Executor as _, Row as _, SqliteConnection};
 
 use super::super::StorageError;
 use super::backend;
+use super::write::Write;
 
+// `data` is the last column, which Notary's is not: SQLite reads a row up to the column that it wants.
 /// The schema version that this program writes (`PRAGMA user_version`).
 const KNOWN: i64 = 1;
 
@@ -22,8 +24,8 @@ CREATE TABLE IF NOT EXISTS tuf_files (
     gun VARCHAR(255) NOT NULL,
     role VARCHAR(255) NOT NULL,
     version INTEGER NOT NULL,
-    data BLOB NOT NULL,
     sha256 CHAR(64) NULL,
+    data BLOB NOT NULL,
     UNIQUE (gun, role, version)
 );
 CREATE INDEX IF NOT EXISTS tuf_files_sha256_idx ON tuf_files (sha256);
@@ -69,10 +71,14 @@ SELECT DISTINCT gun, '0001-01-01 00:00:00' FROM tuf_files WHERE role = 'timestam
 
 /// Brings the database to this program's schema, in one transaction.
 pub(super) async fn migrate(pool: &SqlitePool) -> Result<(), StorageError> {
-    let mut transaction =
-        pool.begin_with("BEGIN IMMEDIATE").await.map_err(|source| backend("begin a transaction", source))?;
+    let mut write = Write::begin(pool).await?;
+    let migrated = take_tables(&mut write).await;
+    write.end(migrated).await
+}
+
+async fn take_tables(connection: &mut SqliteConnection) -> Result<(), StorageError> {
     let found: i64 = sqlx::query("PRAGMA user_version")
-        .fetch_one(&mut *transaction)
+        .fetch_one(&mut *connection)
         .await
         .and_then(|row| row.try_get(0))
         .map_err(|source| backend("say its schema version", source))?;
@@ -80,7 +86,7 @@ pub(super) async fn migrate(pool: &SqlitePool) -> Result<(), StorageError> {
         return Err(StorageError::Schema { found, known: KNOWN });
     }
     for statements in [TABLES, ADOPT, "PRAGMA user_version = 1;"] {
-        (*transaction).execute(statements).await.map_err(|source| backend("take its tables", source))?;
+        (*connection).execute(statements).await.map_err(|source| backend("take its tables", source))?;
     }
-    transaction.commit().await.map_err(|source| backend("commit", source))
+    Ok(())
 }

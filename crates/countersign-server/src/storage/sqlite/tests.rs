@@ -2,10 +2,12 @@ use std::collections::BTreeSet;
 use std::process::{Command, Stdio};
 
 use bytes::Bytes;
+use countersign_core::name::TopRole;
+use sqlx::Row as _;
 
 use super::*;
 use crate::keys::OnlineRole;
-use crate::storage::{ChangeKind, KeyRow, KeyStorage as _};
+use crate::storage::{ChangeKind, KeyRow, KeyStorage as _, NewFile};
 
 fn at(seconds: i64) -> DateTime {
     DateTime::from_unix(1_800_000_000 + seconds).expect("in range")
@@ -243,6 +245,44 @@ async fn row_that_was_changed_behind_the_servers_back_is_not_served() {
     assert!(matches!(error, StorageError::Row { .. }));
 }
 
+#[tokio::test]
+async fn publish_on_a_full_disk_stores_nothing_and_works_again_later() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let storage = open(&directory).await;
+    let g = gun("g");
+    storage
+        .publish(&g, &publication(vec![file("root", 1), file("timestamp", 1)], None))
+        .await
+        .expect("stored");
+    let pages = async |limit: &'static str| {
+        sqlx::query(limit).fetch_one(&storage.writer).await.expect("set");
+    };
+    pages("PRAGMA max_page_count = 20").await;
+    let mut large =
+        publication(vec![file("root", 2), file("targets", 1), file("timestamp", 2)], Some("timestamp 1"));
+    large.files[1].bytes = Bytes::from(vec![b'x'; 1 << 20]);
+    let error = storage.publish(&g, &large).await.expect_err("full");
+    assert!(matches!(error, StorageError::Backend { .. }));
+    assert_eq!(storage.heads(&g).await.expect("read").len(), 2);
+    pages("PRAGMA max_page_count = 1000000").await;
+    storage.publish(&g, &large).await.expect("stored");
+    assert_eq!(storage.heads(&g).await.expect("read").len(), 3);
+}
+
+#[tokio::test]
+async fn heads_take_one_step_of_the_index_per_role() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let storage = open(&directory).await;
+    assert_eq!(storage.heads(&gun("g")).await.expect("read"), []);
+    for name in ["f", "g", "h"] {
+        let files = vec![file("root", 1), file("targets", 3), file("targets/a", 2), file("timestamp", 1)];
+        storage.publish(&gun(name), &publication(files, None)).await.expect("stored");
+    }
+    let heads = storage.heads(&gun("g")).await.expect("read");
+    let heads: Vec<_> = heads.iter().map(|head| format!("{} {}", head.role, head.version)).collect();
+    assert_eq!(heads, ["root 1", "targets 3", "targets/a 2", "timestamp 1"]);
+}
+
 #[cfg(unix)]
 #[tokio::test]
 async fn database_is_for_its_owner_only() {
@@ -304,5 +344,29 @@ async fn process_that_is_killed_leaves_whole_publishes_only() {
         assert_eq!((heads.len(), versions.len()), (4, 1), "{heads:?}");
         reached = storage.versions(&gun("g"), &role("root")).await.expect("read").len();
         assert_eq!(storage.changes(0, 100_000).await.expect("read").len(), reached);
+    }
+}
+
+#[tokio::test]
+async fn write_that_is_given_up_half_way_leaves_nothing_and_blocks_nobody() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let storage = open(&directory).await;
+    let g = gun("g");
+    let files = publication(vec![file("root", 1), file("timestamp", 1)], None);
+    for polls in 1..12 {
+        let mut write = Box::pin(storage.publish(&g, &files));
+        for _ in 0..polls {
+            let pending =
+                std::future::poll_fn(|context| std::task::Poll::Ready(write.as_mut().poll(context))).await;
+            if pending.is_ready() {
+                storage.delete(&g, at(0)).await.expect("deleted");
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+        drop(write);
+        let heads = storage.heads(&g).await.expect("read").len();
+        assert!(heads == 0 || heads == 2, "{heads} after {polls} polls");
+        storage.delete(&g, at(0)).await.expect("not blocked");
     }
 }
