@@ -36,9 +36,11 @@ impl Repository {
 ///
 /// A registry behind a TLS proxy may believe that it speaks plain HTTP; its own places are then asked over TLS.
 pub(super) fn location(response: &Response, part: &Part) -> Result<Url, RegistryError> {
-    let from = response.url();
+    follow(response.url(), response.header(&LOCATION), part)
+}
+
+fn follow(from: &Url, text: Option<&str>, part: &Part) -> Result<Url, RegistryError> {
     let host = || origin(from);
-    let text = response.header(&LOCATION);
     let missing =
         || RegistryError::Protocol { host: host(), part: part.clone(), what: "no usable `Location`" };
     let mut to = from.join(text.ok_or_else(missing)?).map_err(|_| missing())?;
@@ -98,6 +100,34 @@ fn message(page: &[u8]) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn places_never_lose_protection() {
+        let part = Part::Tag("x".to_owned());
+        let go = |from: &str, to: &str| {
+            let from = from.parse().unwrap_or_else(|error| panic!("{from}: {error}"));
+            follow(&from, Some(to), &part).map(String::from)
+        };
+        for (from, to, expected) in [
+            ("https://r.example/v2/", "/a?b=c%2B", "https://r.example/a?b=c%2B"),
+            ("https://r.example/v2/", "https://cdn.example/a", "https://cdn.example/a"),
+            ("https://r.example/v2/", "http://r.example/a", "https://r.example/a"),
+            ("https://r.example:5000/v2/", "http://r.example:5000/a", "https://r.example:5000/a"),
+            ("http://localhost:5000/v2/", "http://localhost:6000/a", "http://localhost:6000/a"),
+            ("http://localhost:5000/v2/", "//cdn.example/a", "http://cdn.example/a"),
+        ] {
+            assert_eq!(go(from, to).ok().as_deref(), Some(expected), "{to}");
+        }
+        for to in [
+            "http://cdn.example/a",
+            "http://r.example:8080/a",
+            "ftp://r.example/a",
+            "https://u:p@r.example/",
+            "file:///a",
+        ] {
+            assert!(matches!(go("https://r.example/v2/", to), Err(RegistryError::Redirect { .. })), "{to}");
+        }
+    }
 
     #[test]
     fn message_is_taken_from_error_pages_only() {

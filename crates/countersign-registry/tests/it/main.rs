@@ -10,3 +10,4 @@ mod peer;
 mod place;
 mod registry;
 mod store;
+mod transfer;
