@@ -258,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn gun_keeps_ports_case_and_brackets() {
+    fn t1_gun_keeps_ports_case_and_brackets() {
         for gun in ["localhost:5000/Alice/app", "[::1]:5000/a", "g", "a/b/c/d/e"] {
             let path = format!("/v2/{gun}/_trust/tuf/root.json");
             assert_eq!(TrustPath::parse(&path), Some(file(gun, "root", Selector::Current)), "{gun}");

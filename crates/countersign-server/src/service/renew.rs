@@ -24,7 +24,7 @@ pub(crate) const BATCH: u32 = 256;
 const RETRY: Duration = Duration::from_hours(1);
 
 impl TrustService {
-    /// Renews the collections that are due, at most [`BATCH`], and says how many were looked at.
+    /// Renews the collections that are due, at most 256 of them, and says how many were looked at.
     ///
     /// One that cannot be renewed is logged and left alone for a while; the others are not held up by it.
     pub async fn renew_due(&self) -> Result<usize, ServiceError> {

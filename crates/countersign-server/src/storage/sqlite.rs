@@ -1,7 +1,7 @@
 //! The embedded store: one SQLite file with Notary's table layout.
 //!
 //! Two pools share the file: one connection writes, so that writers queue here instead of meeting `SQLITE_BUSY`, and
-//! several read. Another process may use the same file; both then wait for each other, at most [`BUSY`].
+//! several read. Another process may use the same file; both then wait for each other, at most ten seconds.
 
 mod keys;
 mod publish;

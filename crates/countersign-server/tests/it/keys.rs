@@ -32,7 +32,7 @@ async fn key_json_is_in_gos_order() {
 }
 
 #[tokio::test]
-async fn rotated_key_is_pending_until_a_root_names_it() {
+async fn t14_rotated_key_is_pending_until_a_root_names_it() {
     let server = TestServer::start().await;
     let publisher = Publisher::published(&server, "g", SnapshotKey::Publisher).await;
     let rotate = async || server.ask(Method::POST, "/v2/g/_trust/tuf/timestamp.key").await.body;
@@ -102,7 +102,7 @@ async fn key_of_another_collection_signs_nothing() {
 }
 
 #[tokio::test]
-async fn both_algorithms_serve_whole_collections() {
+async fn t13_both_algorithms_serve_whole_collections() {
     for server in [TestServer::start().await, TestServer::ed25519().await] {
         let publisher = Publisher::published(&server, "g", SnapshotKey::Server).await;
         server.update(&publisher.gun).await;

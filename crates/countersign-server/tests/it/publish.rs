@@ -64,7 +64,7 @@ async fn every_version_stays_readable_except_superseded_timestamps() {
 }
 
 #[tokio::test]
-async fn b7_server_snapshot_hashes_stored_bytes_and_the_root_is_never_forgotten() {
+async fn b7_t15b_server_snapshot_hashes_stored_bytes_and_the_root_is_never_forgotten() {
     let server = TestServer::start().await;
     let publisher = Publisher::of(&server, "g", SnapshotKey::Server).await;
     // Not as Notary's serialiser writes it: a trailing newline, spaces, members in another order.
@@ -93,7 +93,7 @@ async fn b7_server_snapshot_hashes_stored_bytes_and_the_root_is_never_forgotten(
 }
 
 #[tokio::test]
-async fn server_snapshot_lists_delegations_and_drops_removed_ones() {
+async fn t10_server_snapshot_lists_delegations_and_drops_removed_ones() {
     let server = TestServer::start().await;
     let mut publisher = Publisher::published(&server, "g", SnapshotKey::Server).await;
     let changes = [delegate(&mut publisher, "targets/a"), delegate(&mut publisher, "targets/b")];

@@ -73,7 +73,7 @@ async fn path_with_empty_or_dot_segments_is_redirected_on_this_host() {
 }
 
 #[tokio::test]
-async fn file_that_is_not_there_is_not_found() {
+async fn b8_b9_t17_file_that_is_not_there_is_not_found() {
     let server = TestServer::start().await;
     let publisher = Publisher::published(&server, "g/a", SnapshotKey::Publisher).await;
     let root = server.storage.current(&publisher.gun, &crate::setting::role("root")).await;
@@ -154,7 +154,7 @@ async fn asker_who_has_the_file_is_told_so_until_it_changes() {
 }
 
 #[tokio::test]
-async fn delete_is_of_one_collection_and_always_answers_200() {
+async fn b9_t16b_delete_is_of_one_collection_and_always_answers_200() {
     let server = TestServer::start().await;
     let publisher = Publisher::published(&server, "g", SnapshotKey::Publisher).await;
     // 13 B9: Notary's memory store deletes every collection that begins with this name.

@@ -102,7 +102,7 @@ async fn part_must_be_json_and_come_once() {
 }
 
 #[tokio::test]
-async fn name_may_end_in_json_and_a_timestamp_is_ignored() {
+async fn t16_name_may_end_in_json_and_a_timestamp_is_ignored() {
     let server = TestServer::start().await;
     let publisher = Publisher::of(&server, "g", SnapshotKey::Publisher).await;
     let files = publisher.first(&server);
