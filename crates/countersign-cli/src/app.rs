@@ -2,16 +2,26 @@
 
 use std::sync::{Arc, OnceLock};
 
+use countersign_client::cache_dir::DirectoryCache;
 use countersign_client::keystore_dir::DirKeyStore;
 use countersign_client::passphrase::{PassphraseVariables, Passphrases, Tries};
 use countersign_client::prompt::Prompt;
-use countersign_registry::credentials::CredentialStore;
+use countersign_client::remote::Remote;
+use countersign_client::remote_http::{Access, HttpRemote};
+use countersign_client::updater::{OfflineUse, Releases, UpdateSettings, Updater};
+use countersign_core::name::Gun;
+use countersign_engine::{Engine, LocalEngine};
+use countersign_registry::auth::{Realms, Session, SessionParts, Tokens};
+use countersign_registry::client::{RegistryClient, RegistryParts};
+use countersign_registry::credentials::{CredentialStore, Stored};
 use countersign_registry::http::HttpClient;
 use countersign_registry::reference::DEFAULT_DOMAIN;
 use url::Url;
 use zeroize::Zeroizing;
 
 use crate::context::Context;
+use crate::engine::{EngineArgs, EngineName};
+use crate::no_server::NoServer;
 use crate::output::Printer;
 use crate::terminal::Person;
 
@@ -21,13 +31,14 @@ pub(crate) struct App {
     printer: Arc<Printer>,
     person: Arc<dyn Person>,
     http: OnceLock<HttpClient>,
+    tokens: Tokens,
     keys: OnceLock<Arc<DirKeyStore>>,
 }
 
 impl App {
     /// A run that says things through `printer` and asks `person`.
     pub(crate) fn new(context: Context, printer: Arc<Printer>, person: Arc<dyn Person>) -> Self {
-        Self { context, printer, person, http: OnceLock::new(), keys: OnceLock::new() }
+        Self { context, printer, person, http: OnceLock::new(), tokens: Tokens::new(), keys: OnceLock::new() }
     }
 
     /// Where everything is.
@@ -59,8 +70,73 @@ impl App {
         self.person.ask_hidden(question)
     }
 
-    /// Where the registry of this domain is asked.
-    pub(crate) fn registry_url(&self, domain: &str) -> anyhow::Result<Url> {
+    /// A client of the registry of this domain, with the credentials that are kept for it.
+    pub(crate) fn registry(&self, domain: &str) -> anyhow::Result<RegistryClient> {
+        Ok(RegistryClient::new(RegistryParts {
+            domain: domain.to_owned(),
+            http: self.http()?,
+            tokens: self.tokens.clone(),
+            credentials: Arc::new(Stored::new(self.credentials(), domain)),
+        })?)
+    }
+
+    /// Who keeps the images.
+    pub(crate) fn engine(&self, args: EngineArgs) -> anyhow::Result<Arc<dyn Engine>> {
+        match args.name() {
+            EngineName::Local => {
+                let (http, tokens, credentials) = (self.http()?, self.tokens.clone(), self.credentials());
+                let registries = move |domain: &str| {
+                    RegistryClient::new(RegistryParts {
+                        domain: domain.to_owned(),
+                        http: http.clone(),
+                        tokens: tokens.clone(),
+                        credentials: Arc::new(Stored::new(credentials.clone(), domain)),
+                    })
+                };
+                Ok(Arc::new(LocalEngine::new(self.context.store()?, Arc::new(registries))))
+            }
+        }
+    }
+
+    /// What brings a collection up to date: its trust server, the cache, and the policy.
+    pub(crate) fn updater(&self, gun: &Gun, access: Access) -> anyhow::Result<Updater> {
+        let policy = self.context.policy();
+        let settings = UpdateSettings {
+            pinning: policy.pinning(gun),
+            offline: if policy.allows_offline() { OfflineUse::Allowed } else { OfflineUse::Forbidden },
+            releases: if policy.releases_fall_back() { Releases::MayFallBack } else { Releases::Required },
+            ..UpdateSettings::new(gun.clone())
+        };
+        let cache = DirectoryCache::new(self.context.trust_dir());
+        Ok(Updater::new(self.remote(gun, access)?, Arc::new(cache), settings))
+    }
+
+    /// The same without its trust server: what is cached, even where the policy wants a server to be asked, because it is
+    /// only looked at.
+    pub(crate) fn offline_updater(&self, gun: &Gun) -> anyhow::Result<Updater> {
+        let updater = self.updater(gun, Access::Pull)?;
+        let settings = UpdateSettings { offline: OfflineUse::Allowed, ..updater.settings().clone() };
+        let nobody = Arc::new(NoServer::new(updater.remote().server()));
+        Ok(Updater::new(nobody, Arc::clone(updater.cache()), settings))
+    }
+
+    /// A collection on its trust server. Who we are to the registry, we are to its trust server.
+    pub(crate) fn remote(&self, gun: &Gun, access: Access) -> anyhow::Result<Arc<dyn Remote>> {
+        let server = self.context.trust_server(gun)?;
+        let domain = gun.as_str().split('/').next().unwrap_or_default();
+        let realms = Realms::guarded().and_registry(self.registry_url(domain)?);
+        let session = Session::new(SessionParts {
+            http: self.http()?,
+            tokens: self.tokens.clone(),
+            host: server.join(""),
+            credentials: Arc::new(Stored::new(self.credentials(), domain)),
+            realms: self.context.policy().token_realms().into_iter().fold(realms, Realms::and_realm),
+        });
+        Ok(Arc::new(HttpRemote::new(session, server, gun.clone(), access)))
+    }
+
+    /// Where the registry of this domain is asked, without asking it.
+    fn registry_url(&self, domain: &str) -> anyhow::Result<Url> {
         let host = if domain == DEFAULT_DOMAIN { "registry-1.docker.io" } else { domain };
         let url = Url::parse(&format!("https://{host}"))?;
         let plain = self.context.http_config()?.allows_plain(&url);

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{generate, images, key, load, login, logout, save};
+use crate::commands::{doctor, generate, images, key, load, login, logout, pull, repo, save, server, why};
 
 /// Content trust for container images: a publisher signs what a tag means, and nobody gets anything else
 #[derive(Debug, Parser)]
@@ -33,12 +33,17 @@ pub(crate) struct Global {
 /// The verbs.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    Pull(pull::Args),
     Load(load::Args),
     Save(save::Args),
     Images(images::Args),
     Login(login::Args),
     Logout(logout::Args),
+    Why(why::Args),
+    Repo(repo::Args),
     Key(key::Args),
+    Server(server::Args),
+    Doctor(doctor::Args),
     #[command(hide = true)]
     Generate(generate::Args),
 }
@@ -46,6 +51,6 @@ pub(crate) enum Command {
 impl Command {
     /// Whether several threads are worth their start.
     pub(crate) fn is_heavy(&self) -> bool {
-        matches!(self, Self::Load(_) | Self::Save(_))
+        matches!(self, Self::Pull(_) | Self::Server(_))
     }
 }

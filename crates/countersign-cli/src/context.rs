@@ -6,21 +6,16 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use countersign_client::trust_server::{TrustServer, TrustServerError};
+use countersign_core::name::Gun;
 use countersign_core::time::DateTime;
 use countersign_registry::http::{HttpConfig, ProxyError};
-use countersign_registry::reference::{DEFAULT_DOMAIN, ImageReference};
 use countersign_registry::store::Store;
 use thiserror::Error;
-use url::Url;
 
 use crate::args::Global;
 use crate::policy::Policy;
 use crate::time;
-
-/// The trust server of `docker.io`.
-pub(crate) const DOCKER_HUB_SERVER: &str = "https://notary.docker.io";
-/// The variable that names a trust server for every registry.
-pub(crate) const SERVER_VARIABLE: &str = "DOCKER_CONTENT_TRUST_SERVER";
 
 type Lookup = Arc<dyn Fn(&str) -> Option<OsString> + Send + Sync>;
 type Clock = Arc<dyn Fn() -> DateTime + Send + Sync>;
@@ -125,32 +120,9 @@ impl Context {
         Ok(config)
     }
 
-    /// The trust server for images of this registry: the named one, Docker Hub's, or the registry's own host.
-    ///
-    /// Source: docker/cli `cli/trust/trust.go` (`Server`). Deviation: a slash at the end is no part of it.
-    pub(crate) fn trust_server(&self, reference: &ImageReference) -> Result<Url, PlaceError> {
-        self.server_of_domain(reference.domain())
-    }
-
-    /// The trust server for a registry's domain.
-    pub(crate) fn server_of_domain(&self, domain: &str) -> Result<Url, PlaceError> {
-        let text = match self.variable(SERVER_VARIABLE) {
-            Some(named) => named.to_string_lossy().into_owned(),
-            None if domain == DEFAULT_DOMAIN => DOCKER_HUB_SERVER.to_owned(),
-            None => format!("https://{domain}"),
-        };
-        let refused = || PlaceError::Server { url: without_password(&text) };
-        let url = Url::parse(text.trim_end_matches('/')).map_err(|_| refused())?;
-        if url.scheme() == "https" && url.host_str().is_some() { Ok(url) } else { Err(refused()) }
-    }
-}
-
-/// The text of a URL without what stands before an `@` in it.
-fn without_password(text: &str) -> String {
-    let (scheme, rest) = text.split_once("://").unwrap_or(("", text));
-    match rest.rsplit_once('@') {
-        Some((_, rest)) => format!("{scheme}://****@{rest}"),
-        None => text.to_owned(),
+    /// The trust server of a collection: the named one, Docker Hub's, or the registry's own host.
+    pub(crate) fn trust_server(&self, gun: &Gun) -> Result<TrustServer, TrustServerError> {
+        TrustServer::of(gun, |name| self.variable(name).map(|value| value.to_string_lossy().into_owned()))
     }
 }
 
@@ -163,12 +135,6 @@ pub(crate) enum PlaceError {
         /// The variable that names the directory itself.
         what: &'static str,
     },
-    /// A trust server without HTTPS.
-    #[error("valid https URL required for trust server, got {}", url.escape_debug())]
-    Server {
-        /// What was given.
-        url: String,
-    },
 }
 
 #[cfg(test)]
@@ -180,35 +146,6 @@ mod tests {
             variables.iter().find(|(variable, _)| *variable == name).map(|(_, value)| OsString::from(value))
         };
         Context::load(lookup, &Global::default(), Path::new("/nonexistent/policy.toml"))
-    }
-
-    fn server(variables: &'static [(&str, &str)], image: &str) -> Result<String, String> {
-        let context = context(variables).expect("a context");
-        let reference = ImageReference::parse(image).expect("a reference");
-        context.trust_server(&reference).map(String::from).map_err(|error| error.to_string())
-    }
-
-    #[test]
-    fn trust_server_is_the_named_one_then_the_hubs_then_the_registrys() {
-        const HOME: (&str, &str) = ("HOME", "/home/alice");
-        assert_eq!(server(&[HOME], "alpine"), Ok("https://notary.docker.io/".to_owned()));
-        assert_eq!(server(&[HOME], "localhost:5000/app"), Ok("https://localhost:5000/".to_owned()));
-        let named = server(&[HOME, (SERVER_VARIABLE, "https://trust.example:4443/")], "alpine");
-        assert_eq!(named, Ok("https://trust.example:4443/".to_owned()));
-        let empty = server(&[HOME, (SERVER_VARIABLE, "")], "alpine");
-        assert_eq!(empty, Ok("https://notary.docker.io/".to_owned()));
-    }
-
-    #[test]
-    fn trust_server_must_be_https() {
-        for (variables, url) in [
-            (&[("HOME", "/h"), (SERVER_VARIABLE, "http://localhost:4443")], "http://localhost:4443"),
-            (&[("HOME", "/h"), (SERVER_VARIABLE, "localhost:4443")], "localhost:4443"),
-            (&[("HOME", "/h"), (SERVER_VARIABLE, "http://alice:secret@t.example")], "http://****@t.example"),
-        ] {
-            let refused = format!("valid https URL required for trust server, got {url}");
-            assert_eq!(server(variables, "alpine"), Err(refused));
-        }
     }
 
     #[test]

@@ -5,14 +5,21 @@ mod app;
 mod args;
 mod commands;
 mod context;
+mod engine;
 mod exit;
+mod hint;
+mod log;
+mod no_server;
 mod output;
 mod policy;
 mod progress;
+mod refusal;
 mod report;
+mod status;
 mod table;
 mod terminal;
 mod time;
+mod verdict;
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -44,6 +51,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitStatus {
         }
     };
     let printer = Arc::new(Printer::of_process(cli.global.quiet));
+    log::start(&cli.command);
     let outcome = runtime(&cli.command).and_then(|runtime| {
         let context = Context::load(|name| std::env::var_os(name), &cli.global, Path::new(SYSTEM_POLICY))?;
         let app = App::new(context, Arc::clone(&printer), Arc::new(Terminal));

@@ -4,7 +4,8 @@
 //! offline = "forbid"                  # or "allow": a cached timestamp that has not expired, when no server answers
 //! releases = "require"                # or "fall-back": `targets`, when `targets/releases` cannot be used
 //! snapshot_key = "client"             # or "server": who holds a new collection's snapshot key
-//! insecure_registries = ["10.0.0.5:5000"]   # plain HTTP may be spoken with these
+//! insecure_registries = ["10.0.0.5:5000"]            # plain HTTP may be spoken with these
+//! token_realms = ["https://auth.example/token"]      # these may see a registry's credentials for its trust server
 //!
 //! [trust_pinning]                     # in Notary's syntax
 //! disable_tofu = true
@@ -30,6 +31,7 @@ use countersign_core::name::Gun;
 use countersign_core::trust::{PinRule, TrustPinning};
 use serde::Deserialize;
 use thiserror::Error;
+use url::Url;
 
 /// Largest policy or CA file, in bytes.
 const FILE_BYTES: u64 = 1 << 20;
@@ -70,9 +72,23 @@ impl Policy {
             PinRule::Certificates(_) | PinRule::Authorities(_) => system.clone(),
             PinRule::FirstUse | PinRule::Refused => {
                 let user = self.user.pinning.clone();
-                TrustPinning { disable_tofu: system.disable_tofu || user.disable_tofu, ..user }
+                TrustPinning { disable_tofu: !self.allows_first_use(), ..user }
             }
         }
+    }
+
+    /// How many rules pin certificates, and how many authorities.
+    pub(crate) fn pin_counts(&self) -> (usize, usize) {
+        let both = [&self.system.pinning, &self.user.pinning];
+        (
+            both.iter().map(|pinning| pinning.certs.len()).sum(),
+            both.iter().map(|pinning| pinning.ca.len()).sum(),
+        )
+    }
+
+    /// Whether a collection without a pin is trusted when it is first met.
+    pub(crate) fn allows_first_use(&self) -> bool {
+        !self.system.pinning.disable_tofu && !self.user.pinning.disable_tofu
     }
 
     /// Whether a cached timestamp that has not expired may be used when no server answers.
@@ -98,6 +114,11 @@ impl Policy {
         }
     }
 
+    /// The token services that may see credentials because this machine's owner says so.
+    pub(crate) fn token_realms(&self) -> Vec<Url> {
+        self.system.token_realms.iter().chain(&self.user.token_realms).cloned().collect()
+    }
+
     /// The registries that plain HTTP may be spoken with.
     pub(crate) fn insecure_registries(&self) -> BTreeSet<String> {
         self.system.insecure_registries.union(&self.user.insecure_registries).cloned().collect()
@@ -112,6 +133,7 @@ struct Rules {
     releases: Option<Releases>,
     snapshot_key: Option<SnapshotKey>,
     insecure_registries: BTreeSet<String>,
+    token_realms: Vec<Url>,
     pinning: TrustPinning,
 }
 
@@ -137,6 +159,8 @@ struct Document {
     snapshot_key: Option<SnapshotKey>,
     #[serde(default)]
     insecure_registries: BTreeSet<String>,
+    #[serde(default)]
+    token_realms: Vec<String>,
     #[serde(default)]
     trust_pinning: Pinning,
 }
@@ -173,9 +197,19 @@ impl Rules {
             releases: document.releases,
             snapshot_key: document.snapshot_key,
             insecure_registries: document.insecure_registries,
+            token_realms: document
+                .token_realms
+                .iter()
+                .map(|text| realm(path, text))
+                .collect::<Result<_, _>>()?,
             pinning: document.trust_pinning.resolve(path)?,
         })
     }
+}
+
+fn realm(policy: &Path, text: &str) -> Result<Url, PolicyError> {
+    let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "https" | "http"));
+    url.ok_or_else(|| PolicyError::Realm { path: policy.to_owned(), text: text.to_owned() })
 }
 
 impl Pinning {
@@ -245,6 +279,14 @@ pub(crate) enum PolicyError {
         name: String,
         /// What is no key id.
         id: String,
+    },
+    /// A token service that is no URL.
+    #[error("`{}` names the token realm `{}`, which is no URL", path.display(), text.escape_debug())]
+    Realm {
+        /// The policy.
+        path: PathBuf,
+        /// What is no URL.
+        text: String,
     },
     /// A CA file without certificates.
     #[error("`{}` is no file of certificates", path.display())]

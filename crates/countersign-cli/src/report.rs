@@ -4,7 +4,10 @@ use std::error::Error;
 use std::io;
 
 use crate::exit::ExitStatus;
+use crate::hint::hint;
 use crate::output::{ERROR, Printer};
+use crate::refusal::Refusal;
+use crate::status;
 
 /// Says why it ended so.
 pub(crate) fn report(error: &anyhow::Error, printer: &Printer) -> ExitStatus {
@@ -12,14 +15,15 @@ pub(crate) fn report(error: &anyhow::Error, printer: &Printer) -> ExitStatus {
         // Whoever read our output has seen enough.
         return ExitStatus::Failure;
     }
-    let mut chain = error.chain();
-    if let Some(first) = chain.next() {
-        printer.tell(format_args!("{ERROR}error:{ERROR:#} {first}"));
+    if let Some(refusal) = error.downcast_ref::<Refusal>() {
+        tell_refusal(refusal, printer);
+    } else {
+        tell_chain(error, printer);
     }
-    for cause in chain {
-        printer.tell(format_args!("  caused by: {cause}"));
+    if let Some(hint) = error.chain().find_map(hint) {
+        printer.hint(hint);
     }
-    ExitStatus::Failure
+    error.chain().find_map(status::of).unwrap_or(ExitStatus::Failure)
 }
 
 /// An error with its causes, in one line.
@@ -32,6 +36,27 @@ pub(crate) fn one_line(error: &dyn Error) -> String {
         next = cause.source();
     }
     line
+}
+
+/// Docker's lines are left as they are, for those who look for them.
+fn tell_refusal(refusal: &Refusal, printer: &Printer) {
+    if matches!(refusal, Refusal::NoTrustData { .. }) {
+        printer.tell("no trust data available");
+    }
+    printer.tell(refusal);
+    if let Some(cause) = refusal.source() {
+        printer.tell(format_args!("  caused by: {cause}"));
+    }
+}
+
+fn tell_chain(error: &anyhow::Error, printer: &Printer) {
+    let mut chain = error.chain();
+    if let Some(first) = chain.next() {
+        printer.tell(format_args!("{ERROR}error:{ERROR:#} {first}"));
+    }
+    for cause in chain {
+        printer.tell(format_args!("  caused by: {cause}"));
+    }
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {

@@ -7,6 +7,8 @@ use countersign_core::time::DateTime;
 const MINUTE: i64 = 60;
 const HOUR: i64 = 60 * MINUTE;
 const DAY: i64 = 24 * HOUR;
+/// Up to here, in seconds, something happened just now.
+const JUST_NOW: i64 = 5;
 
 /// The time by this machine's clock. Before 1970 it reads as 1970, when nothing has been published.
 #[expect(clippy::expect_used, reason = "the clock would have to be past the year 9999")]
@@ -25,7 +27,11 @@ pub(crate) fn minute(at: DateTime) -> String {
 /// How long ago something was: `2 h ago`.
 pub(crate) fn ago(then: DateTime, now: DateTime) -> String {
     let seconds = then.seconds_until(now);
-    if seconds < 0 { format!("in {}", span(-seconds)) } else { format!("{} ago", span(seconds)) }
+    match seconds {
+        ..0 => format!("in {}", span(-seconds)),
+        0..JUST_NOW => "just now".to_owned(),
+        _ => format!("{} ago", span(seconds)),
+    }
 }
 
 /// A length of time in its largest unit that says something: `90 s`, `45 min`, `47 h`, `13 days`, `3 years`.
@@ -36,8 +42,8 @@ pub(crate) fn span(seconds: i64) -> String {
         6_000..=172_799 => format!("{} h", seconds / HOUR),
         _ => match seconds / DAY {
             days @ ..100 => format!("{days} days"),
-            days @ 100..=729 => format!("{} months", days * 12 / 365),
-            days => format!("{} years", days / 365),
+            days @ 100..=729 => format!("{} months", (days * 12 + 182) / 365),
+            days => format!("{} years", (days + 182) / 365),
         },
     }
 }
@@ -79,5 +85,6 @@ mod tests {
         let now = at("2026-11-24T12:00:00Z");
         assert_eq!(ago(at("2026-11-24T10:00:00Z"), now), "2 h ago");
         assert_eq!(ago(at("2026-11-24T12:30:00Z"), now), "in 30 min");
+        assert_eq!(ago(at("2026-11-24T11:59:56Z"), now), "just now");
     }
 }

@@ -1,10 +1,11 @@
 //! `images`: what the local store has.
 
 use countersign_core::time::DateTime;
-use countersign_registry::store::StoredImage;
+use countersign_engine::EngineImage;
 use countersign_registry::transfer::short_id;
 
 use crate::app::App;
+use crate::engine::EngineArgs;
 use crate::exit::ExitStatus;
 use crate::table::table;
 use crate::time;
@@ -18,18 +19,20 @@ pub(crate) struct Args {
     /// Show whole digests
     #[arg(long)]
     no_trunc: bool,
+    #[command(flatten)]
+    engine: EngineArgs,
 }
 
 /// Prints a table as `docker images` does; with `--quiet` the digests alone.
-pub(crate) fn run(args: &Args, app: &App) -> anyhow::Result<ExitStatus> {
-    let images = app.context().store()?.list()?;
+pub(crate) async fn run(args: &Args, app: &App) -> anyhow::Result<ExitStatus> {
+    let images = app.engine(args.engine)?.images().await?;
     if args.json {
         for image in &images {
             app.printer().data(json(image))?;
         }
     } else if app.printer().is_quiet() {
         for image in &images {
-            app.printer().data(image.descriptor.digest)?;
+            app.printer().data(image.digest)?;
         }
     } else {
         let rows: Vec<_> =
@@ -39,9 +42,9 @@ pub(crate) fn run(args: &Args, app: &App) -> anyhow::Result<ExitStatus> {
     Ok(ExitStatus::Success)
 }
 
-fn row(image: &StoredImage, whole: bool, now: DateTime) -> [String; 5] {
+fn row(image: &EngineImage, whole: bool, now: DateTime) -> [String; 5] {
     let none = || "<none>".to_owned();
-    let digest = image.descriptor.digest;
+    let digest = image.digest;
     let name = image.reference.as_ref();
     [
         name.map_or_else(none, |name| name.familiar_name().to_owned()),
@@ -52,17 +55,16 @@ fn row(image: &StoredImage, whole: bool, now: DateTime) -> [String; 5] {
     ]
 }
 
-fn json(image: &StoredImage) -> serde_json::Value {
+fn json(image: &EngineImage) -> serde_json::Value {
     serde_json::json!({
         "reference": image.reference.as_ref().map(ToString::to_string),
-        "digest": image.descriptor.digest.to_string(),
-        "media_type": image.descriptor.media_type,
+        "digest": image.digest.to_string(),
         "created": created(image),
         "size": image.size,
     })
 }
 
-fn created(image: &StoredImage) -> Option<DateTime> {
+fn created(image: &EngineImage) -> Option<DateTime> {
     DateTime::from_unix(image.created?.as_second())
 }
 

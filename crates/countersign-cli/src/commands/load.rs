@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use countersign_registry::reference::ImageReference;
-use countersign_registry::store::Limits;
 
 use crate::app::App;
+use crate::engine::EngineArgs;
 use crate::exit::ExitStatus;
 
 /// Load images from an archive into the local store
@@ -19,16 +19,18 @@ pub(crate) struct Args {
     /// Give the archive's one image this name instead of its own
     #[arg(long = "as", value_name = "REF")]
     name: Option<ImageReference>,
+    #[command(flatten)]
+    engine: EngineArgs,
 }
 
 /// Loads the images and prints their names, or the digest of one that has none.
-pub(crate) fn run(args: Args, app: &App) -> anyhow::Result<ExitStatus> {
+pub(crate) async fn run(args: Args, app: &App) -> anyhow::Result<ExitStatus> {
     let name = args.name.map(ImageReference::or_latest);
-    let loaded = app.context().store()?.load(&args.path, name.as_ref(), &Limits::default())?;
+    let loaded = app.engine(args.engine)?.load(&args.path, name.as_ref()).await?;
     for image in loaded {
         let line = match image.reference {
             Some(reference) => format!("Loaded image: {}", reference.familiar()),
-            None => format!("Loaded image ID: {}", image.descriptor.digest),
+            None => format!("Loaded image ID: {}", image.digest),
         };
         app.printer().status(line)?;
     }

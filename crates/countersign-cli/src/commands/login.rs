@@ -34,7 +34,7 @@ pub(crate) struct Args {
 pub(crate) async fn run(args: Args, app: &App) -> anyhow::Result<ExitStatus> {
     let domain = domain(&args.server);
     let (username, password) = account(&args, app)?;
-    let base = app.registry_url(domain)?;
+    let base = app.registry(domain)?.base().await?;
     let credentials = auth::login(&app.http()?, &base, &username, Secret::from(password)).await?;
     match app.credentials().store(server_key(domain), credentials).await? {
         StoredIn::Helper(_) => {}

@@ -1,12 +1,17 @@
 //! The verbs, one module each: its `Args`, and `run`.
 
+pub(crate) mod doctor;
 pub(crate) mod generate;
 pub(crate) mod images;
 pub(crate) mod key;
 pub(crate) mod load;
 pub(crate) mod login;
 pub(crate) mod logout;
+pub(crate) mod pull;
+pub(crate) mod repo;
 pub(crate) mod save;
+pub(crate) mod server;
+pub(crate) mod why;
 
 use crate::app::App;
 use crate::args::Command;
@@ -15,12 +20,17 @@ use crate::exit::ExitStatus;
 /// Runs a verb.
 pub(crate) async fn run(command: Command, app: &App) -> anyhow::Result<ExitStatus> {
     match command {
-        Command::Load(args) => load::run(args, app),
-        Command::Save(args) => save::run(&args, app),
-        Command::Images(args) => images::run(&args, app),
+        Command::Pull(args) => pull::run(args, app).await,
+        Command::Load(args) => load::run(args, app).await,
+        Command::Save(args) => save::run(&args, app).await,
+        Command::Images(args) => images::run(&args, app).await,
         Command::Login(args) => login::run(args, app).await,
         Command::Logout(args) => logout::run(&args, app).await,
+        Command::Why(args) => why::run(args, app).await,
+        Command::Repo(args) => repo::run(args, app).await,
         Command::Key(args) => key::run(&args, app),
+        Command::Server(args) => server::run(args, app).await,
+        Command::Doctor(args) => doctor::run(args, app).await,
         Command::Generate(args) => generate::run(&args, app.printer()),
     }
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use countersign_registry::reference::ImageReference;
 
 use crate::app::App;
+use crate::engine::EngineArgs;
 use crate::exit::ExitStatus;
 
 /// Save images of the local store to an archive
@@ -18,12 +19,14 @@ pub(crate) struct Args {
     /// The archive; what is there is replaced once the new one is whole
     #[arg(long, short, value_name = "FILE")]
     output: PathBuf,
+    #[command(flatten)]
+    engine: EngineArgs,
 }
 
 /// Saves the images.
-pub(crate) fn run(args: &Args, app: &App) -> anyhow::Result<ExitStatus> {
+pub(crate) async fn run(args: &Args, app: &App) -> anyhow::Result<ExitStatus> {
     let images: Vec<_> = args.images.iter().cloned().map(ImageReference::or_latest).collect();
-    app.context().store()?.save(&images, &args.output)?;
+    app.engine(args.engine)?.save(&images, &args.output).await?;
     app.printer().say(format_args!("Saved {}", args.output.display()));
     Ok(ExitStatus::Success)
 }

@@ -7,10 +7,10 @@ use countersign_server::config::{Config, Flags};
 use countersign_server::{RunningServer, Server};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::context::SERVER_VARIABLE;
+use crate::app::App;
 use crate::exit::ExitStatus;
 use crate::output::Printer;
-use crate::app::App;
+use countersign_client::trust_server::VARIABLE;
 
 /// Run a trust server
 ///
@@ -87,9 +87,12 @@ fn introduce(server: &RunningServer, name: Option<&str>, printer: &Printer) -> a
     let ca = ca.canonicalize().unwrap_or_else(|_| ca.clone());
     printer.data(format_args!("CA certificate: {}", ca.display()))?;
     printer.say("\nTo use it, on this machine:");
-    printer.say(format_args!("  export {SERVER_VARIABLE}=https://{host}"));
+    printer.say(format_args!("  export {VARIABLE}=https://{host}"));
     let tls = "\"${DOCKER_CONFIG:-$HOME/.docker}/tls/";
-    printer.say(format_args!("  install -D -m 644 {} {tls}{host}/ca.crt\"\n", quoted(&ca.display().to_string())));
+    printer.say(format_args!(
+        "  install -D -m 644 {} {tls}{host}/ca.crt\"\n",
+        quoted(&ca.display().to_string())
+    ));
     Ok(())
 }
 

@@ -1,0 +1,54 @@
+//! `repo`: trust collections, in the vocabulary of Notary's command.
+
+mod list;
+mod lookup;
+
+use clap::Subcommand;
+use countersign_client::remote_http::Access;
+use countersign_client::updater::{Refreshed, Roles, UpdateError};
+use countersign_core::name::Gun;
+use countersign_core::time::UpdateStart;
+
+use crate::app::App;
+use crate::exit::ExitStatus;
+use crate::refusal::Refusal;
+use crate::verdict;
+
+/// Look into trust collections, and publish them
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    List(list::Args),
+    Lookup(lookup::Args),
+}
+
+/// Runs a verb.
+pub(crate) async fn run(args: Args, app: &App) -> anyhow::Result<ExitStatus> {
+    match args.verb {
+        Verb::List(args) => list::run(args, app).await,
+        Verb::Lookup(args) => lookup::run(args, app).await,
+    }
+}
+
+/// Brings a collection with all its delegations up to date.
+async fn refresh(gun: &Gun, app: &App) -> anyhow::Result<Refreshed> {
+    let updater = app.updater(gun, Access::Pull)?;
+    let refreshed = updater.refresh(UpdateStart(app.context().now()), Roles::All).await;
+    let refreshed = refreshed.map_err(|error| of_update(error, gun))?;
+    verdict::tell(&refreshed, updater.remote().server(), app);
+    Ok(refreshed)
+}
+
+fn of_update(error: UpdateError, gun: &Gun) -> anyhow::Error {
+    match error {
+        UpdateError::NoTrustData { server, gun, trusted_before } => {
+            Refusal::NoTrustData { gun, server, trusted_before }.into()
+        }
+        error => anyhow::Error::new(error).context(format!("cannot verify `{gun}`")),
+    }
+}

@@ -1,0 +1,273 @@
+//! What may help. Libraries say what is wrong; only the program knows what a person can do about it here.
+
+use std::error::Error;
+
+use countersign_client::keystore::KeyStoreError;
+use countersign_client::passphrase::PassphraseError;
+use countersign_client::remote::FetchError;
+use countersign_client::trust_server::{TrustServer, TrustServerError, VARIABLE};
+use countersign_client::updater::{DelegationFault, UpdateError};
+use countersign_core::name::TopRole;
+use countersign_core::trust::TrustError;
+use countersign_engine::EngineError;
+use countersign_registry::auth::AuthError;
+use countersign_registry::client::RegistryError;
+use countersign_registry::http::{HttpError, TlsFault};
+use countersign_registry::store::StoreError;
+use countersign_registry::transfer::TransferError;
+
+use crate::refusal::Refusal;
+
+/// What may help against this link of a chain of errors.
+pub(crate) fn hint(error: &(dyn Error + 'static)) -> Option<String> {
+    if let Some(error) = error.downcast_ref::<Refusal>() {
+        return refusal(error);
+    }
+    if let Some(error) = error.downcast_ref::<UpdateError>() {
+        return update(error);
+    }
+    if let Some(error) = error.downcast_ref::<DelegationFault>() {
+        return delegation(error);
+    }
+    if let Some(error) = error.downcast_ref::<TrustError>() {
+        return trust(error);
+    }
+    if let Some(error) = error.downcast_ref::<FetchError>() {
+        return fetch(error);
+    }
+    if let Some(error) = error.downcast_ref::<EngineError>() {
+        return engine(error);
+    }
+    if let Some(error) = error.downcast_ref::<RegistryError>() {
+        return registry(error);
+    }
+    if let Some(error) = error.downcast_ref::<AuthError>() {
+        return auth(error);
+    }
+    if let Some(error) = error.downcast_ref::<HttpError>() {
+        return http(error);
+    }
+    if let Some(error) = error.downcast_ref::<KeyStoreError>() {
+        return key_store(error);
+    }
+    if let Some(error) = error.downcast_ref::<PassphraseError>() {
+        return passphrase(error);
+    }
+    if let Some(error) = error.downcast_ref::<StoreError>() {
+        return store(error);
+    }
+    if error.is::<TrustServerError>() {
+        return Some(format!(
+            "trust servers are asked over TLS alone: `export {VARIABLE}=https://HOST:PORT`"
+        ));
+    }
+    None
+}
+
+fn refusal(error: &Refusal) -> Option<String> {
+    match error {
+        Refusal::NoTrustData { trusted_before: true, gun, .. } => Some(format!(
+            "`{gun}` was signed before; ask its publisher, and do not pull it without trust: its trust data may have been removed \
+             to make you do that"
+        )),
+        Refusal::NoTrustData { .. } => Some(format!(
+            "nobody has signed this repository on that server; `{VARIABLE}` names another one, and a publisher signs with \
+             `countersign push`"
+        )),
+        Refusal::Unsigned { .. } => Some(
+            "the repository is signed and this tag is not; `countersign repo list` shows what is".to_owned(),
+        ),
+        Refusal::OnlyElsewhere { .. } => Some("its publisher has yet to release it".to_owned()),
+        _ => None,
+    }
+}
+
+fn update(error: &UpdateError) -> Option<String> {
+    match error {
+        UpdateError::Untrusted(error) => trust(error),
+        UpdateError::Releases { .. } => Some(
+            "its publisher has to sign `targets/releases` again; Docker would have used `targets` here, which the line \
+             `releases = \"fall-back\"` of the policy brings back"
+                .to_owned(),
+        ),
+        UpdateError::CachedRoot(_) | UpdateError::LostRoot { .. } => Some(
+            "the cache of this collection is damaged; compare the publisher's root key with them, then remove the collection's \
+             directory below `trust/tuf`"
+                .to_owned(),
+        ),
+        UpdateError::Unreachable { source, .. } => fetch(source),
+        _ => None,
+    }
+}
+
+fn delegation(error: &DelegationFault) -> Option<String> {
+    match error {
+        DelegationFault::Untrusted(error) => trust(error),
+        DelegationFault::Fetch(error) => fetch(error),
+        _ => None,
+    }
+}
+
+fn trust(error: &TrustError) -> Option<String> {
+    let text = match error {
+        TrustError::Rollback { .. } => {
+            "a stale mirror or an attacker may be serving old metadata; what was trusted before still is"
+        }
+        TrustError::Equivocation { .. } => {
+            "two files with one version were signed: different people are shown different things; ask the publisher"
+        }
+        TrustError::Expired { role, .. } if *role == TopRole::Timestamp => {
+            "the server may be cut off from its keys, or somebody in between keeps what is new from you; if this machine's clock is \
+             right (`countersign doctor`), wait for a fresh timestamp"
+        }
+        TrustError::Expired { .. } => {
+            "its publisher has to sign it again; if this machine's clock is wrong, `countersign doctor` says so"
+        }
+        TrustError::Signature { .. } => {
+            "whoever made this file does not hold the keys of this collection; nothing of it is used"
+        }
+        TrustError::Hash { .. } | TrustError::Length { .. } | TrustError::OtherRoot { .. } => {
+            "the server mixes files of different versions; if that lasts, somebody may be tampering with them"
+        }
+        TrustError::Rotation { .. } | TrustError::VersionGap { .. } => {
+            "the new root was not signed by the keys that are trusted here; if the publisher really began anew, compare root keys \
+             with them, then remove the collection's directory below `trust/tuf`"
+        }
+        TrustError::Pin { .. } => {
+            "the policy pins another root key; if the publisher's key has changed, they can confirm its id for `trust_pinning`"
+        }
+        TrustError::NoPin(_) => {
+            "ask the publisher for the id of their root key and write it into `trust_pinning.certs` of the policy"
+        }
+        TrustError::Metadata { .. } => {
+            "what answered may be no trust server, or somebody changes its answers"
+        }
+        _ => return None,
+    };
+    Some(text.to_owned())
+}
+
+fn fetch(error: &FetchError) -> Option<String> {
+    let (FetchError::NotFound { server }
+    | FetchError::Offline { server, .. }
+    | FetchError::Connection { server, .. }
+    | FetchError::Unauthorized { server, .. }
+    | FetchError::Forbidden { server }
+    | FetchError::Status { server, .. }
+    | FetchError::BadAnswer { server, .. }) = error
+    else {
+        return None;
+    };
+    if is_docker_hub(server) {
+        return Some(format!(
+            "Docker Hub's trust server closed on 2026-12-08; name one of your own with `export {VARIABLE}=https://HOST:PORT`, or \
+             start one with `countersign server`"
+        ));
+    }
+    match error {
+        FetchError::Connection { source, .. } => {
+            source.downcast_ref().and_then(auth).or_else(|| source.downcast_ref().and_then(http))
+        }
+        FetchError::Unauthorized { .. } | FetchError::Forbidden { .. } => {
+            Some("a trust server takes the account of the registry: `countersign login REGISTRY`".to_owned())
+        }
+        FetchError::BadAnswer { .. } | FetchError::NotFound { .. } => Some(format!(
+            "what answers at `{server}` may be no trust server; `{VARIABLE}` names the one to ask"
+        )),
+        _ => Some(format!("`{VARIABLE}` names the trust server to ask; `countersign doctor` checks it")),
+    }
+}
+
+/// Whether this is the host of Docker Hub's trust server.
+fn is_docker_hub(host: &str) -> bool {
+    let server = format!("https://{host}").parse::<TrustServer>();
+    server.is_ok_and(|server| server.is_docker_hub())
+}
+
+fn engine(error: &EngineError) -> Option<String> {
+    match error {
+        EngineError::Transfer(TransferError::Registry(error)) | EngineError::Registry(error) => {
+            registry(error)
+        }
+        EngineError::Store(error) => store(error),
+        EngineError::NoSuchImage(_) => Some(
+            "`countersign images` shows what is here; `countersign load` brings images from archives"
+                .to_owned(),
+        ),
+        _ => None,
+    }
+}
+
+fn registry(error: &RegistryError) -> Option<String> {
+    match error {
+        RegistryError::Auth(error) => auth(error),
+        RegistryError::Denied { host, .. } => Some(format!("run `countersign login {host}`")),
+        RegistryError::Digest { .. } | RegistryError::Size { .. } => {
+            Some("the registry, or somebody in between, serves something else than what was signed; nothing of it is kept".to_owned())
+        }
+        _ => None,
+    }
+}
+
+fn auth(error: &AuthError) -> Option<String> {
+    match error {
+        AuthError::Http(error) => http(error),
+        AuthError::Incorrect { host }
+        | AuthError::NoCredentials { host }
+        | AuthError::Refused { host, .. } => Some(format!("run `countersign login {host}`")),
+        AuthError::Realm { .. } => {
+            Some("if that is right, name it in `token_realms` of the policy".to_owned())
+        }
+        _ => None,
+    }
+}
+
+fn http(error: &HttpError) -> Option<String> {
+    match error {
+        HttpError::Tls { host, fault: TlsFault::UnknownIssuer, .. } => Some(format!(
+            "if you trust its authority, put the authority's certificate at `tls/{host}/ca.crt` in Docker's configuration directory"
+        )),
+        HttpError::Tls { fault: TlsFault::Expired | TlsFault::NotYetValid, .. } => {
+            Some("if this machine's clock is wrong, `countersign doctor` says so".to_owned())
+        }
+        HttpError::Tls { fault: TlsFault::NotTls, .. } => {
+            Some("it may speak plain HTTP, which is not enough".to_owned())
+        }
+        HttpError::Plain { host } => {
+            Some(format!("`insecure_registries = [\"{host}\"]` in the policy allows it"))
+        }
+        _ => None,
+    }
+}
+
+fn key_store(error: &KeyStoreError) -> Option<String> {
+    match error {
+        KeyStoreError::Passphrase(error) => passphrase(error),
+        _ => None,
+    }
+}
+
+fn passphrase(error: &PassphraseError) -> Option<String> {
+    match error {
+        PassphraseError::EndOfInput { alias, .. } => {
+            let name = if alias == "root" { "ROOT" } else { "REPOSITORY" };
+            Some(format!("run it at a terminal, or set `DOCKER_CONTENT_TRUST_{name}_PASSPHRASE`"))
+        }
+        PassphraseError::WrongVariable { variable, .. } => {
+            Some(format!("set `{variable}` right, or unset it to be asked at the terminal"))
+        }
+        PassphraseError::ShortVariable { .. } => {
+            Some("a password manager generates and keeps a good random passphrase".to_owned())
+        }
+        _ => None,
+    }
+}
+
+fn store(error: &StoreError) -> Option<String> {
+    match error {
+        StoreError::BlobCorrupt { .. } | StoreError::BlobMissing { .. } => {
+            Some("pull or load the image again".to_owned())
+        }
+        _ => None,
+    }
+}

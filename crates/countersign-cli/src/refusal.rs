@@ -1,0 +1,88 @@
+//! What is refused in Docker's words, which scripts look for.
+//!
+//! Source: docker/cli `cli/trust/trust.go` (`NotaryError`), `cli/command/image/trust.go`.
+
+use countersign_client::lookup::LookupError;
+use countersign_client::updater::UpdateError;
+use countersign_core::digest::Digest;
+use countersign_core::name::Gun;
+use countersign_registry::reference::ImageReference;
+use thiserror::Error;
+
+/// Something that was checked and is refused, or cannot be asked for.
+#[derive(Debug, Error)]
+pub(crate) enum Refusal {
+    /// A repository that nobody signed.
+    #[error("Error: remote trust data does not exist for {gun}: {server} does not have trust data for {gun}")]
+    NoTrustData {
+        /// The repository.
+        gun: Gun,
+        /// Its trust server.
+        server: String,
+        /// Whether there was trust data before.
+        trusted_before: bool,
+    },
+    /// A tag that nobody signed, in a repository that somebody signs.
+    #[error("No valid trust data for {}", tag.escape_default())]
+    Unsigned {
+        /// The tag.
+        tag: String,
+    },
+    /// A tag that only a role signs from which images are not taken.
+    #[error("No trust data for {}", tag.escape_default())]
+    OnlyElsewhere {
+        /// The tag.
+        tag: String,
+        /// Which role that is.
+        source: LookupError,
+    },
+    /// A repository without any signed tag.
+    #[error("No trusted tags for {gun}")]
+    NoTrustedTags {
+        /// The repository.
+        gun: Gun,
+    },
+    /// A tag and a digest that contradict each other.
+    #[error("the reference names {found}, `{}` is signed as {signed}; nothing was pulled", tag.escape_default())]
+    OtherDigest {
+        /// The tag.
+        tag: String,
+        /// What it is signed as.
+        signed: Digest,
+        /// What the reference names.
+        found: Digest,
+    },
+    /// All tags, and one of them.
+    #[error("tag can't be used with --all-tags/-a")]
+    TagWithAll,
+    /// A push of something that has no tag which could be signed.
+    #[error("cannot push a digest reference")]
+    PushDigest,
+}
+
+impl Refusal {
+    /// Whether it is the command line that can't be.
+    pub(crate) fn is_usage(&self) -> bool {
+        matches!(self, Self::TagWithAll | Self::PushDigest)
+    }
+}
+
+/// An update that failed, for one image.
+pub(crate) fn of_update(error: UpdateError, image: &ImageReference) -> anyhow::Error {
+    match error {
+        UpdateError::NoTrustData { server, gun, trusted_before } => {
+            Refusal::NoTrustData { gun, server, trusted_before }.into()
+        }
+        error => anyhow::Error::new(error).context(format!("cannot verify `{}`", image.familiar())),
+    }
+}
+
+/// A tag that the collection does not resolve.
+pub(crate) fn of_lookup(error: LookupError, tag: &str) -> anyhow::Error {
+    let tag = tag.to_owned();
+    match error {
+        LookupError::NotSigned { .. } => Refusal::Unsigned { tag }.into(),
+        LookupError::OnlyElsewhere { .. } => Refusal::OnlyElsewhere { tag, source: error }.into(),
+        error => error.into(),
+    }
+}

@@ -1,0 +1,63 @@
+//! What was found, in a line that a person reads.
+
+use countersign_client::lookup::signed_about_when;
+use countersign_client::updater::{Freshness, Refreshed};
+use countersign_core::time::DateTime;
+use countersign_core::trust::{PinRule, TrustedCollection, TrustedTarget};
+use countersign_registry::reference::ImageReference;
+use countersign_registry::transfer::short_id;
+
+use crate::app::App;
+use crate::report;
+use crate::time::{ago, minute};
+
+/// `app:1.4 = sha256:9c1e0a7b3f2d… signed by targets/releases 2 h ago, fresh until 2026-12-08 16:40 UTC`.
+///
+/// Metadata says when it expires and not when it was signed. The age is what follows from the expiry if the publisher's
+/// tool gives a file the life that Docker, Notary and this program give it; an age that can't be is left out.
+pub(crate) fn line(
+    image: &ImageReference,
+    target: &TrustedTarget,
+    collection: &TrustedCollection,
+    now: DateTime,
+) -> String {
+    let signed =
+        signed_about_when(collection, target).filter(|signed| *signed <= now.plus_seconds(CLOCKS_APART));
+    let age = signed.map(|signed| format!(" {}", ago(signed.min(now), now))).unwrap_or_default();
+    format!(
+        "{} = {}:{}… signed by {}{age}, fresh until {}",
+        image.familiar(),
+        target.digest.algorithm().name(),
+        short_id(&target.digest),
+        target.role,
+        minute(collection.fresh_until()),
+    )
+}
+
+/// How far two clocks may be apart, in seconds, before a signature from the future is worth no age.
+const CLOCKS_APART: i64 = 300;
+
+/// Tells how current the trust data is, whether it was met for the first time, and what else is worth knowing.
+pub(crate) fn tell(refreshed: &Refreshed, server: &str, app: &App) {
+    let (collection, printer) = (&refreshed.collection, app.printer());
+    if let Freshness::Offline { confirmed, reason } = &refreshed.freshness {
+        let age = confirmed.map_or_else(
+            || "of an unknown age".to_owned(),
+            |confirmed| format!("which it confirmed {}", ago(confirmed, app.context().now())),
+        );
+        let reason = report::one_line(reason);
+        printer.warn(format_args!("{reason}; using the cached trust data of {server}, {age}"));
+    }
+    if refreshed.first_use
+        && matches!(collection.environment().pinning.rule(collection.gun()), PinRule::FirstUse)
+    {
+        let ids: Vec<_> = collection.root().signers().iter().map(ToString::to_string).collect();
+        printer.say(format_args!("Trusting {} on first use, root key {}", collection.gun(), ids.join(", ")));
+    }
+    for warning in &refreshed.warnings {
+        printer.warn(report::one_line(warning));
+    }
+    for skipped in &refreshed.skipped {
+        printer.warn(report::one_line(skipped));
+    }
+}
