@@ -74,7 +74,7 @@ mod tests {
             "2 days",
             "99 days",
             "3 months",
-            "23 months",
+            "24 months",
             "2 years",
         ];
         assert_eq!(spans.map(span), expected);
