@@ -17,8 +17,8 @@ const MAX_INTEGER: u64 = 1 << 53;
 
 /// The canonical bytes of `value`.
 ///
-/// `value` holds integers only, as [`strict`] guarantees; a float is written as `null` nowhere: it panics in tests and
-/// cannot be built through this module.
+/// `value` holds integers only, as [`strict`] guarantees. A fraction has no canonical form: it is written as it stands, and
+/// no reader takes it.
 pub fn to_vec(value: &Value) -> Vec<u8> {
     let mut out = Vec::with_capacity(256);
     write_value(&mut out, value);
@@ -42,6 +42,13 @@ pub fn strict(text: &[u8]) -> Result<Value, serde_json::Error> {
     let value = Strict.deserialize(&mut deserializer)?;
     deserializer.end()?;
     Ok(value)
+}
+
+/// Reads a value as strictly as [`strict`], `null` as none; for `deserialize_with`.
+///
+/// The JSON library's own reader of values takes one key of its own for something else than a name.
+pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
+    Ok(Some(Strict.deserialize(deserializer)?).filter(|value| !value.is_null()))
 }
 
 /// Appends the canonical form of one string, quotes included.

@@ -332,7 +332,7 @@ impl<'de> Deserialize<'de> for Hashes {
         for (name, text) in entries {
             let bytes = STANDARD
                 .decode(text)
-                .map_err(|_| D::Error::custom(format!("`{name}` hash is not base64")))?;
+                .map_err(|_| D::Error::custom(format!("`{}` hash is not base64", name.escape_default())))?;
             match Algorithm::of_name(&name) {
                 Some(algorithm) => {
                     hashes.insert(Digest::from_bytes(algorithm, &bytes).map_err(D::Error::custom)?);
@@ -349,10 +349,10 @@ impl<'de> Deserialize<'de> for Hashes {
 #[non_exhaustive]
 pub enum DigestError {
     /// Not `algorithm:lower-case hex`.
-    #[error("`{0}` is not a digest such as `sha256:` and 64 lower-case hex digits")]
+    #[error("`{}` is not a digest such as `sha256:` and 64 lower-case hex digits", .0.escape_default())]
     Shape(String),
     /// An algorithm other than sha256 and sha512.
-    #[error("digest algorithm `{0}` is not supported, only sha256 and sha512 are")]
+    #[error("digest algorithm `{}` is not supported, only sha256 and sha512 are", .0.escape_default())]
     Algorithm(String),
     /// The wrong number of bytes for the algorithm.
     #[error("a {algorithm} digest of {found} bytes")]

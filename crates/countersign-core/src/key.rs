@@ -4,6 +4,8 @@
 //! one private key has another scoped id in every collection. The *canonical* id ([`PublicKey::canonical_id`]) is over
 //! the bare key: it names key files, and distinct canonical ids are what a threshold counts.
 
+mod json;
+
 use std::fmt;
 use std::str::FromStr;
 
@@ -14,6 +16,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use thiserror::Error;
 
+pub(crate) use self::json::ListedKey;
 use crate::certificate::{CertificateBundle, CertificateError};
 use crate::pem;
 use crate::spki::{self, Spki};
@@ -219,50 +222,6 @@ impl PublicKey {
         let public = STANDARD.encode(&self.public);
         format!(r#"{{"keytype":{keytype},"keyval":{{"public":"{public}","private":null}}}}"#)
     }
-}
-
-impl Serialize for PublicKey {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let keyval = OutKeyVal { private: (), public: STANDARD.encode(&self.public) };
-        OutKey { keytype: &self.keytype, keyval }.serialize(serializer)
-    }
-}
-
-impl<'de> Deserialize<'de> for PublicKey {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let InKey { keytype, keyval } = InKey::deserialize(deserializer)?;
-        if keyval.private.is_some_and(|private| !private.is_empty()) {
-            return Err(D::Error::custom("a private key stands where only public keys may"));
-        }
-        let public =
-            STANDARD.decode(keyval.public).map_err(|_| D::Error::custom("a public key is not base64"))?;
-        Ok(Self { keytype, public })
-    }
-}
-
-#[derive(Serialize)]
-struct OutKey<'a> {
-    keytype: &'a str,
-    keyval: OutKeyVal,
-}
-
-#[derive(Serialize)]
-struct OutKeyVal {
-    private: (),
-    public: String,
-}
-
-#[derive(Deserialize)]
-struct InKey {
-    keytype: String,
-    keyval: InKeyVal,
-}
-
-#[derive(Deserialize)]
-struct InKeyVal {
-    #[serde(default)]
-    private: Option<String>,
-    public: String,
 }
 
 /// The `rsa` key in the first block of a PEM text, as `pycrypto` clients wrote them.

@@ -197,7 +197,7 @@ impl From<String> for TargetName {
 #[non_exhaustive]
 pub enum NameError {
     /// Too many bytes.
-    #[error("name `{name}` is longer than {max} bytes")]
+    #[error("name `{}` is longer than {max} bytes", name.escape_default())]
     Long {
         /// The name.
         name: String,
@@ -213,7 +213,7 @@ pub enum NameError {
         position: usize,
     },
     /// An empty, `.` or `..` segment.
-    #[error("collection name `{0}` has an empty, `.` or `..` segment")]
+    #[error("collection name `{}` has an empty, `.` or `..` segment", .0.escape_default())]
     GunSegment(String),
     /// Neither a top-level role nor a legal delegation.
     #[error("`{}` is not a role: root, targets, snapshot, timestamp, or `targets/` and lower-case letters, digits, `-`, `_`", .0.escape_default())]

@@ -12,7 +12,7 @@ use thiserror::Error;
 
 use crate::digest::Digest;
 use crate::key::{KeyId, PublicKey};
-use crate::metadata::{Document, Envelope, MetadataError};
+use crate::metadata::{Document, Envelope, MetadataError, Unknown};
 use crate::number::Threshold;
 use crate::verify;
 
@@ -23,14 +23,33 @@ use crate::verify;
 ///
 /// Source: notary `tuf/data/types.go`.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
+#[serde(try_from = "Wire")]
 pub struct Signature {
     /// Id of the key, as listed in the delegating role.
     pub keyid: String,
     /// The signature scheme, such as `ecdsa`.
     pub method: String,
     /// The signature's bytes.
-    #[serde(deserialize_with = "base64_bytes")]
     pub sig: Vec<u8>,
+}
+
+#[derive(Deserialize)]
+struct Wire {
+    keyid: String,
+    method: String,
+    #[serde(deserialize_with = "base64_bytes")]
+    sig: Vec<u8>,
+    #[serde(flatten)]
+    unknown: Unknown,
+}
+
+impl TryFrom<Wire> for Signature {
+    type Error = MetadataError;
+
+    fn try_from(wire: Wire) -> Result<Self, MetadataError> {
+        wire.unknown.refuse_near_misses(&["keyid", "method", "sig"])?;
+        Ok(Self { keyid: wire.keyid, method: wire.method, sig: wire.sig })
+    }
 }
 
 fn base64_bytes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {

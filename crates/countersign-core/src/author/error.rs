@@ -18,7 +18,7 @@ pub enum AuthorError {
     #[error("targets cannot be added to `{0}`")]
     NotTargets(RoleName),
     /// A role whose paths do not cover a target name.
-    #[error("`{role}` may not speak of `{name}`")]
+    #[error("`{role}` may not speak of `{}`", name.as_str().escape_default())]
     OutsidePaths {
         /// The role.
         role: RoleName,
@@ -29,7 +29,7 @@ pub enum AuthorError {
     #[error("target name `{}` has a control character", .0.as_str().escape_default())]
     ControlCharacter(TargetName),
     /// A note that is not integers, strings, lists and objects only.
-    #[error("the note of `{name}` cannot be signed: {reason}")]
+    #[error("the note of `{}` cannot be signed: {reason}", name.as_str().escape_default())]
     Custom {
         /// The target's name.
         name: TargetName,

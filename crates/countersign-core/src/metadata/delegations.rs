@@ -4,10 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::key::{KeyId, PublicKey};
-use crate::metadata::MetadataError;
-use crate::metadata::root::own_ids;
-use crate::metadata::unknown::Unknown;
+use crate::key::{KeyId, ListedKey, PublicKey};
+use crate::metadata::keys::{admit_keyids, own_ids};
+use crate::metadata::{MetadataError, Unknown};
 use crate::name::RoleName;
 use crate::number::Threshold;
 use crate::signature::RoleKeys;
@@ -85,14 +84,13 @@ impl Delegations {
 impl TryFrom<Wire> for Delegations {
     type Error = MetadataError;
 
-    fn try_from(wire: Wire) -> Result<Self, MetadataError> {
+    fn try_from(mut wire: Wire) -> Result<Self, MetadataError> {
         wire.unknown.refuse_near_misses(KNOWN)?;
-        let delegations = Self { keys: own_ids(wire.keys)?, roles: wire.roles, unknown: wire.unknown };
+        let keys = own_ids(wire.keys, &mut wire.unknown)?;
+        let delegations = Self { keys, roles: wire.roles, unknown: wire.unknown };
         for role in &delegations.roles {
             role.unknown.refuse_near_misses(KNOWN_ROLE)?;
-            if let Some(key) = role.keyids.iter().find(|id| !delegations.keys.contains_key(id)) {
-                return Err(MetadataError::MissingKey { role: role.name.to_string(), key: *key });
-            }
+            admit_keyids(role.name.as_str(), &role.keyids, &delegations.keys)?;
         }
         delegations.refuse_foreign()?;
         Ok(delegations)
@@ -103,7 +101,7 @@ impl TryFrom<Wire> for Delegations {
 #[derive(Default, Deserialize)]
 pub(crate) struct Wire {
     #[serde(default, deserialize_with = "null_default")]
-    keys: BTreeMap<String, PublicKey>,
+    keys: BTreeMap<String, ListedKey>,
     #[serde(default, deserialize_with = "null_default")]
     roles: Vec<Delegation>,
     #[serde(flatten)]

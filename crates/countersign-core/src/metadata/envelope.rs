@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use serde::Deserialize;
+use serde::de::Error as _;
 use serde_json::Value;
 
 use crate::canonical;
@@ -90,20 +90,18 @@ impl Envelope {
     }
 
     fn recode(bytes: &[u8]) -> Result<(Signed, Option<Vec<Signature>>), MetadataError> {
-        #[derive(Deserialize)]
-        struct File {
-            signed: serde_json::Map<String, Value>,
-            signatures: Option<Vec<Signature>>,
+        let Value::Object(mut members) = canonical::strict(bytes)? else {
+            return Err(serde_json::Error::custom("it is not an object").into());
+        };
+        let (signed, signatures) = (members.remove("signed"), members.remove("signatures"));
+        if let Some(name) = members.into_iter().next().map(|(name, _)| name) {
+            return Err(MetadataError::UnsignedMember(name));
         }
-        let file = canonical::strict(bytes)?;
-        if let Value::Object(members) = &file
-            && let Some(name) = members.keys().find(|name| !matches!(name.as_str(), "signed" | "signatures"))
-        {
-            return Err(MetadataError::UnsignedMember(name.clone()));
-        }
-        let file: File = serde_json::from_value(file)?;
-        let value = Value::Object(file.signed);
-        Ok((Signed::Recoded { message: canonical::to_vec(&value), value }, file.signatures))
+        let Some(value @ Value::Object(_)) = signed else {
+            return Err(serde_json::Error::custom("its member `signed` is not an object").into());
+        };
+        let signatures = serde_json::from_value(signatures.unwrap_or_default())?;
+        Ok((Signed::Recoded { message: canonical::to_vec(&value), value }, signatures))
     }
 }
 
@@ -123,7 +121,7 @@ impl<'a> Claim<'a> {
     /// The signed part as a value.
     pub(super) fn value(self) -> Result<Value, MetadataError> {
         match &self.0.signed {
-            Signed::Canonical(layout) => Ok(serde_json::from_slice(&self.0.bytes[layout.signed.clone()])?),
+            Signed::Canonical(layout) => Ok(canonical::strict(&self.0.bytes[layout.signed.clone()])?),
             Signed::Recoded { value, .. } => Ok(value.clone()),
         }
     }

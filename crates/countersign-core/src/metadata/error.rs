@@ -39,7 +39,7 @@ pub enum MetadataError {
         max: usize,
     },
     /// A key listed under an id that is not its own.
-    #[error("key {listed} has the id {actual}")]
+    #[error("key {} has the id {actual}", listed.escape_default())]
     KeyId {
         /// The id in the file.
         listed: String,
@@ -47,8 +47,16 @@ pub enum MetadataError {
         actual: KeyId,
     },
     /// A role that names a key the file does not hold.
-    #[error("role `{role}` names key {key}, which the file does not hold")]
+    #[error("role `{}` names key {key}, which the file does not hold", role.escape_default())]
     MissingKey {
+        /// The role.
+        role: String,
+        /// The key id it names.
+        key: KeyId,
+    },
+    /// A role that names one key twice.
+    #[error("role `{}` names key {key} twice", role.escape_default())]
+    RepeatedKey {
         /// The role.
         role: String,
         /// The key id it names.

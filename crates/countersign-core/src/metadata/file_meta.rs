@@ -5,8 +5,8 @@ use serde_json::Value;
 
 use crate::canonical;
 use crate::digest::Hashes;
-use crate::metadata::MetadataError;
-use crate::metadata::unknown::Unknown;
+use crate::metadata::delegations::null_default;
+use crate::metadata::{MetadataError, Unknown};
 
 const KNOWN: &[&str] = &["custom", "hashes", "length"];
 
@@ -18,9 +18,10 @@ const KNOWN: &[&str] = &["custom", "hashes", "length"];
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct FileMeta {
     /// The author's own note, any JSON without floats; absent when `None`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "canonical::deserialize", skip_serializing_if = "Option::is_none")]
     pub custom: Option<Value>,
     /// Digests by algorithm.
+    #[serde(deserialize_with = "null_default")]
     pub hashes: Hashes,
     /// Length in bytes.
     pub length: u64,

@@ -7,6 +7,7 @@ mod delegations;
 mod envelope;
 mod error;
 mod file_meta;
+mod keys;
 mod root;
 mod snapshot;
 mod table;
@@ -25,6 +26,7 @@ pub use snapshot::Snapshot;
 pub use table::TargetTable;
 pub use targets::Targets;
 pub use timestamp::Timestamp;
+pub(crate) use unknown::Unknown;
 
 use crate::number::MetaVersion;
 use crate::time::DateTime;

@@ -5,21 +5,22 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::canonical;
-use crate::key::{KeyId, PublicKey};
-use crate::metadata::unknown::Unknown;
-use crate::metadata::{Claim, Document, MetadataError};
+use crate::key::{KeyId, ListedKey, PublicKey};
+use crate::metadata::delegations::null_default;
+use crate::metadata::keys::{admit_keyids, own_ids};
+use crate::metadata::{Claim, Document, MetadataError, Unknown};
 use crate::name::TopRole;
 use crate::number::{MetaVersion, Threshold};
 use crate::signature::RoleKeys;
 use crate::time::DateTime;
 
 const KNOWN: &[&str] = &["_type", "consistent_snapshot", "expires", "keys", "roles", "version"];
+const KNOWN_SPEC: &[&str] = &["keyids", "threshold"];
 
 /// The keys and the threshold of one role, by key id.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 pub struct RoleSpec {
     /// Key ids in the order in which they were added.
-    #[serde(deserialize_with = "super::delegations::null_default")]
     pub keyids: Vec<KeyId>,
     /// How many distinct keys must sign.
     pub threshold: Threshold,
@@ -78,9 +79,18 @@ struct Wire {
     #[serde(default)]
     consistent_snapshot: bool,
     expires: DateTime,
-    keys: BTreeMap<String, PublicKey>,
-    roles: BTreeMap<String, RoleSpec>,
+    keys: BTreeMap<String, ListedKey>,
+    roles: BTreeMap<String, ListedSpec>,
     version: MetaVersion,
+    #[serde(flatten)]
+    unknown: Unknown,
+}
+
+#[derive(Deserialize)]
+struct ListedSpec {
+    #[serde(deserialize_with = "null_default")]
+    keyids: Vec<KeyId>,
+    threshold: Threshold,
     #[serde(flatten)]
     unknown: Unknown,
 }
@@ -115,44 +125,29 @@ impl Document for Root {
     }
 
     fn decode(claim: Claim<'_>) -> Result<Self, MetadataError> {
-        let wire: Wire = serde_json::from_value(claim.value()?)?;
+        let mut wire: Wire = serde_json::from_value(claim.value()?)?;
         wire.unknown.refuse_near_misses(KNOWN)?;
         if wire.kind != Self::TYPE {
             return Err(MetadataError::Type { found: wire.kind, expected: Self::TYPE });
         }
-        let keys = own_ids(wire.keys)?;
-        for role in TopRole::ALL {
-            if !wire.roles.contains_key(role.name()) {
-                return Err(MetadataError::MissingRole(role.name()));
-            }
+        let keys = own_ids(wire.keys, &mut wire.unknown)?;
+        let mut roles = BTreeMap::new();
+        for (role, ListedSpec { keyids, threshold, unknown }) in wire.roles {
+            unknown.refuse_near_misses(KNOWN_SPEC)?;
+            wire.unknown.absorb(unknown);
+            admit_keyids(&role, &keyids, &keys)?;
+            roles.insert(role, RoleSpec { keyids, threshold });
         }
-        for (role, spec) in &wire.roles {
-            if let Some(key) = spec.keyids.iter().find(|id| !keys.contains_key(id)) {
-                return Err(MetadataError::MissingKey { role: role.clone(), key: *key });
-            }
+        if let Some(missing) = TopRole::ALL.into_iter().find(|role| !roles.contains_key(role.name())) {
+            return Err(MetadataError::MissingRole(missing.name()));
         }
         Ok(Self {
             expires: wire.expires,
             version: wire.version,
             consistent_snapshot: wire.consistent_snapshot,
             keys,
-            roles: wire.roles,
+            roles,
             unknown: wire.unknown,
         })
     }
-}
-
-/// Takes a `keys` object; each key must stand under its own id.
-pub(crate) fn own_ids(
-    listed: BTreeMap<String, PublicKey>,
-) -> Result<BTreeMap<KeyId, PublicKey>, MetadataError> {
-    let mut keys = BTreeMap::new();
-    for (listed, key) in listed {
-        let actual = key.id();
-        if listed != actual.to_string() {
-            return Err(MetadataError::KeyId { listed, actual });
-        }
-        keys.insert(actual, key);
-    }
-    Ok(keys)
 }

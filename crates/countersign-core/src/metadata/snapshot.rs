@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::metadata::unknown::Unknown;
-use crate::metadata::{Claim, Document, FileMeta, MetadataError};
+use crate::metadata::{Claim, Document, FileMeta, MetadataError, Unknown};
 use crate::name::{RoleName, TopRole};
 use crate::number::MetaVersion;
 use crate::time::DateTime;

@@ -171,9 +171,11 @@ impl<'a> PlainEntry<'a> {
             None => (None, rest),
         };
         let digits = rest.strip_prefix(b"},\"length\":")?.strip_suffix(b"}")?;
-        let plain = !digits.is_empty() && digits.len() <= 15 && digits.iter().all(u8::is_ascii_digit);
+        if digits.is_empty() || digits.len() > 15 || !digits.iter().all(u8::is_ascii_digit) {
+            return None;
+        }
         let length = digits.iter().fold(0, |length, digit| length * 10 + u64::from(digit - b'0'));
-        plain.then_some(Self { sha256, sha512, length })
+        Some(Self { sha256, sha512, length })
     }
 }
 

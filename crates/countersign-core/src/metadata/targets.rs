@@ -8,9 +8,8 @@ use serde_json::{Map, Value};
 
 use crate::canonical;
 use crate::metadata::delegations::{self, Delegations};
-use crate::metadata::unknown::Unknown;
 use crate::metadata::walk::Layout;
-use crate::metadata::{Claim, Document, FileMeta, MetadataError, TargetTable};
+use crate::metadata::{Claim, Document, FileMeta, MetadataError, TargetTable, Unknown};
 use crate::name::TargetName;
 use crate::number::MetaVersion;
 use crate::time::DateTime;
@@ -73,7 +72,7 @@ impl Targets {
                 b"targets" => serde_json::from_slice::<()>(&file[value.clone()])?,
                 name => {
                     let name = String::from_utf8_lossy(name).into_owned();
-                    fields.insert(name, serde_json::from_slice(&file[value.clone()])?);
+                    fields.insert(name, canonical::strict(&file[value.clone()])?);
                 }
             }
         }

@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::metadata::snapshot::{self, Wire};
-use crate::metadata::unknown::Unknown;
-use crate::metadata::{Claim, Document, FileMeta, MetadataError};
+use crate::metadata::{Claim, Document, FileMeta, MetadataError, Unknown};
 use crate::name::TopRole;
 use crate::number::MetaVersion;
 use crate::time::DateTime;

@@ -4,6 +4,7 @@
 mod author;
 mod notary_files;
 mod properties;
+mod readers;
 mod search;
 mod simulator;
 mod threshold;
