@@ -135,6 +135,19 @@ impl CertificateBundle {
     }
 }
 
+/// The bare key in the first certificate of `text`, whatever else the certificate says, and whether the certificate is
+/// strong enough for a delegation.
+///
+/// Source: notary `tuf/utils/x509.go` (`LoadCertFromPEM`).
+pub(crate) fn first_key(text: &[u8]) -> Result<(PublicKey, Result<(), CertificateError>), CertificateError> {
+    let blocks = pem::parse(text).map_err(CertificateError::Pem)?;
+    let block = blocks.into_iter().find(|block| block.label == CERTIFICATE_LABEL && block.headers.is_empty());
+    let block = block.ok_or(CertificateError::Pem(PemError::Empty))?;
+    let first = Certificate::parse(&block.contents).ok_or(CertificateError::Malformed(1))?;
+    let key = first.public_key().ok_or(CertificateError::Key)?;
+    Ok((key, first.check_strength()))
+}
+
 /// A certificate, or a set of them, that cannot be used.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
 #[non_exhaustive]

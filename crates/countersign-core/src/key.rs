@@ -7,7 +7,9 @@
 mod json;
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::str::FromStr;
+use std::sync::{Arc, OnceLock};
 
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
@@ -17,9 +19,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use thiserror::Error;
 
 pub(crate) use self::json::ListedKey;
-use crate::certificate::{CertificateBundle, CertificateError};
-use crate::pem;
+use crate::certificate::{self, CertificateError};
 use crate::spki::{self, Spki};
+use crate::{canonical, pem};
 
 /// The id of a key: SHA-256 of its canonical JSON, 64 lower-case hex digits as text.
 ///
@@ -128,81 +130,77 @@ impl fmt::Display for KeyType {
     }
 }
 
-/// A public key: its type, by name, and its bytes in that type's form.
+/// A public key: its type, by name, and its bytes in that type's form. Cheap to clone.
 ///
 /// Keys of unknown types are kept, because files that list them must keep their ids; no signature of theirs is ever
 /// valid. In JSON it is written in canonical order, and read with its fields in any order:
 /// `{"keytype":"ecdsa","keyval":{"private":null,"public":"<base64>"}}`.
-#[derive(Clone, Debug, Eq, Hash, PartialEq)]
-pub struct PublicKey {
+#[derive(Clone)]
+pub struct PublicKey(Arc<Inner>);
+
+struct Inner {
     keytype: String,
     public: Vec<u8>,
+    /// The scoped id, once it was asked for.
+    id: OnceLock<KeyId>,
+    /// What is inside of the key, once it was looked at.
+    inside: OnceLock<Result<Inside, KeyError>>,
+}
+
+#[derive(Clone)]
+struct Inside {
+    /// The bare key; `None` when the key is bare itself.
+    bare: Option<PublicKey>,
+    /// What is wrong with the certificate around it.
+    weakness: Option<CertificateError>,
 }
 
 impl PublicKey {
     /// A key of a known type, with the bytes that [`KeyType`] says. They are not looked at yet.
     pub fn new(key_type: KeyType, public: Vec<u8>) -> Self {
-        Self { keytype: key_type.name().to_owned(), public }
+        Self::of_type_named(key_type.name().to_owned(), public)
+    }
+
+    /// A key of the type called `keytype`, known or not.
+    pub(crate) fn of_type_named(keytype: String, public: Vec<u8>) -> Self {
+        Self(Arc::new(Inner { keytype, public, id: OnceLock::new(), inside: OnceLock::new() }))
     }
 
     /// The name of the type, as the file has it.
     pub fn keytype(&self) -> &str {
-        &self.keytype
+        &self.0.keytype
     }
 
     /// The type, if it is a known one.
     pub fn key_type(&self) -> Option<KeyType> {
-        KeyType::of_name(&self.keytype)
+        KeyType::of_name(self.keytype())
     }
 
     /// The bytes, without their base64.
     pub fn as_bytes(&self) -> &[u8] {
-        &self.public
+        &self.0.public
     }
 
     /// The scoped id: over the key as it is written, a certificate with it.
     ///
     /// Source: notary `tuf/data/keys.go`.
     pub fn id(&self) -> KeyId {
-        let mut text = String::from(r#"{"keytype":""#);
-        for character in self.keytype.chars() {
-            if matches!(character, '"' | '\\') {
-                text.push('\\');
-            }
-            text.push(character);
-        }
-        text.push_str(r#"","keyval":{"private":null,"public":""#);
-        STANDARD.encode_string(&self.public, &mut text);
-        text.push_str(r#""}}"#);
-        let hash = digest(&SHA256, text.as_bytes());
-        let mut id = [0; 32];
-        id.copy_from_slice(hash.as_ref());
-        KeyId(id)
+        *self.0.id.get_or_init(|| self.scoped_id())
     }
 
     /// The key without its certificate: `ecdsa` or `rsa` for the `-x509` types, every other key as it is.
     ///
-    /// An `rsa` key whose bytes are PEM text becomes the same key in DER.
+    /// Of several certificates it is the first that counts, authority or not. An `rsa` key whose bytes are PEM text becomes
+    /// the same key in DER.
     ///
     /// # Errors
     /// - [`KeyError::Certificate`]: the certificate cannot be read.
     /// - [`KeyError::Mismatch`]: the certificate holds a key of another type.
     ///
-    /// Source: notary `tuf/utils/x509.go` (`X509PublicKeyID`).
+    /// Source: notary `tuf/utils/x509.go` (`X509PublicKeyID`, `LoadCertFromPEM`).
     pub fn bare(&self) -> Result<Self, KeyError> {
-        match self.key_type() {
-            Some(key_type @ (KeyType::EcdsaX509 | KeyType::RsaX509)) => {
-                let bundle = CertificateBundle::parse(&self.public).map_err(KeyError::Certificate)?;
-                let key = bundle.public_key();
-                let fits = matches!(
-                    (key_type, key.key_type()),
-                    (KeyType::EcdsaX509, Some(KeyType::Ecdsa)) | (KeyType::RsaX509, Some(KeyType::Rsa))
-                );
-                if fits { Ok(key) } else { Err(KeyError::Mismatch { keytype: self.keytype.clone() }) }
-            }
-            Some(KeyType::Rsa) => Ok(rsa_of_pem(&self.public).unwrap_or_else(|| self.clone())),
-            _ => Ok(self.clone()),
-        }
+        let inside = self.inside()?;
+        Ok(inside.bare.as_ref().unwrap_or(self).clone())
     }
 
     /// The canonical id: the id of the bare key. For an unknown type it is the scoped id.
@@ -210,7 +208,52 @@ impl PublicKey {
     /// # Errors
     /// As [`PublicKey::bare`].
     pub fn canonical_id(&self) -> Result<KeyId, KeyError> {
-        self.bare().map(|key| key.id())
+        let inside = self.inside()?;
+        Ok(inside.bare.as_ref().unwrap_or(self).id())
+    }
+
+    /// Checks the certificate around the key, if there is one, as [`CertificateBundle::check_strength`] does.
+    ///
+    /// [`CertificateBundle::check_strength`]: crate::certificate::CertificateBundle::check_strength
+    pub(crate) fn check_strength(&self) -> Result<(), KeyError> {
+        match &self.inside()?.weakness {
+            Some(weakness) => Err(KeyError::Certificate(weakness.clone())),
+            None => Ok(()),
+        }
+    }
+
+    fn inside(&self) -> Result<&Inside, KeyError> {
+        self.0.inside.get_or_init(|| self.look_inside()).as_ref().map_err(KeyError::clone)
+    }
+
+    fn look_inside(&self) -> Result<Inside, KeyError> {
+        match self.key_type() {
+            Some(key_type @ (KeyType::EcdsaX509 | KeyType::RsaX509)) => {
+                let (key, strength) =
+                    certificate::first_key(self.as_bytes()).map_err(KeyError::Certificate)?;
+                let fits = matches!(
+                    (key_type, key.key_type()),
+                    (KeyType::EcdsaX509, Some(KeyType::Ecdsa)) | (KeyType::RsaX509, Some(KeyType::Rsa))
+                );
+                if !fits {
+                    return Err(KeyError::Mismatch { keytype: self.keytype().to_owned() });
+                }
+                Ok(Inside { bare: Some(key), weakness: strength.err() })
+            }
+            Some(KeyType::Rsa) => Ok(Inside { bare: rsa_of_pem(self.as_bytes()), weakness: None }),
+            _ => Ok(Inside { bare: None, weakness: None }),
+        }
+    }
+
+    fn scoped_id(&self) -> KeyId {
+        let mut text = b"{\"keytype\":".to_vec();
+        canonical::write_string(&mut text, self.keytype());
+        text.extend_from_slice(b",\"keyval\":{\"private\":null,\"public\":\"");
+        text.extend_from_slice(STANDARD.encode(self.as_bytes()).as_bytes());
+        text.extend_from_slice(b"\"}}");
+        let mut id = [0; 32];
+        id.copy_from_slice(digest(&SHA256, &text).as_ref());
+        KeyId(id)
     }
 
     /// The key as the `.key` routes of a trust server write it: `public` before `private`.
@@ -218,9 +261,29 @@ impl PublicKey {
     /// Source: notary `server/handlers/default.go` (`GetKeyHandler`).
     pub fn to_notary_json(&self) -> String {
         // A string always has a JSON form.
-        let keytype = serde_json::to_string(&self.keytype).unwrap_or_default();
-        let public = STANDARD.encode(&self.public);
+        let keytype = serde_json::to_string(self.keytype()).unwrap_or_default();
+        let public = STANDARD.encode(self.as_bytes());
         format!(r#"{{"keytype":{keytype},"keyval":{{"public":"{public}","private":null}}}}"#)
+    }
+}
+
+impl PartialEq for PublicKey {
+    fn eq(&self, other: &Self) -> bool {
+        (self.keytype(), self.as_bytes()) == (other.keytype(), other.as_bytes())
+    }
+}
+
+impl Eq for PublicKey {}
+
+impl Hash for PublicKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (self.keytype(), self.as_bytes()).hash(state);
+    }
+}
+
+impl fmt::Debug for PublicKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PublicKey({:?}, {})", self.keytype(), self.id())
     }
 }
 

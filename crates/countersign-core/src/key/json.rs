@@ -59,7 +59,7 @@ impl ListedKey {
         self.keyval.unknown.refuse_near_misses(&["private", "public"])?;
         unknown.absorb(self.unknown);
         unknown.absorb(self.keyval.unknown);
-        Ok(PublicKey { keytype: self.keytype, public: self.keyval.public })
+        Ok(PublicKey::of_type_named(self.keytype, self.keyval.public))
     }
 }
 

@@ -57,11 +57,13 @@ impl Delegations {
         self.roles.iter().find(|role| role.name == *name)
     }
 
-    /// The keys and threshold of a delegation.
+    /// The keys and threshold of a delegation. A key in a certificate that is too weak is none: its dates are the wrong way
+    /// round, or it is signed over SHA-1. Whether it expired is not looked at.
+    ///
+    /// Source: notary `tuf/tuf.go` (`GetDelegationRole`).
     pub fn role_keys(&self, delegation: &Delegation) -> RoleKeys {
-        let keys =
-            delegation.keyids.iter().filter_map(|id| Some((*id, self.keys.get(id)?.clone()))).collect();
-        RoleKeys::new(keys, delegation.threshold)
+        let keys = delegation.keyids.iter().filter_map(|id| Some((*id, self.keys.get(id)?.clone())));
+        RoleKeys::new(keys.filter(|(_, key)| key.check_strength().is_ok()).collect(), delegation.threshold)
     }
 
     pub(crate) fn unknown_field(&self) -> Option<&str> {

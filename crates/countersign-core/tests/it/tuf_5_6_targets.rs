@@ -1,7 +1,10 @@
 //! TUF 1.0.34 §5.6: targets, and every delegated role by the same checks.
 
+use countersign_core::key::{KeyType, PublicKey};
+use countersign_core::metadata::FileMeta;
 use countersign_core::name::TopRole;
 use countersign_core::number::Threshold;
+use countersign_core::sign::SecretKey;
 use countersign_core::trust::{Seen, Standing, TrustError};
 
 use crate::simulator::{Files, Sim, key, now, role, version};
@@ -47,11 +50,11 @@ fn s5_6_3_file_by_a_foreign_key_is_rejected() {
         }
         let forged = forger.files().roles[&role(of)].clone();
         let mut snapshot = sim.snapshot.clone();
-        snapshot.meta.insert("root".to_owned(), countersign_core::metadata::FileMeta::of(&honest.root));
+        snapshot.meta.insert("root".to_owned(), FileMeta::of(&honest.root));
         let mut roles = honest.roles.clone();
         roles.insert(role(of), forged);
         for (role, file) in &roles {
-            snapshot.meta.insert(role.to_string(), countersign_core::metadata::FileMeta::of(file));
+            snapshot.meta.insert(role.to_string(), FileMeta::of(file));
         }
         let files = sim.seal(honest.root, &snapshot, roles);
         assert!(matches!(refused(&sim, &files, Seen::default()), TrustError::Signature { .. }));
@@ -124,6 +127,43 @@ fn delegation_that_was_never_published_is_said_to_be_so() {
     assert_eq!(phase.standing(&role("targets/releases")).expect("no removal"), Standing::Unpublished);
     assert_eq!(phase.standing(&role("targets/other")).expect("no removal"), Standing::NotDelegated);
     assert_eq!(phase.unloaded(), [role("targets/releases")]);
+}
+
+/// A delegation to a key in a certificate, made as `openssl req -x509` makes it: an authority.
+fn certified_delegate(sim: &mut Sim, change: impl FnOnce(&mut rcgen::CertificateParams)) {
+    let pair = rcgen::KeyPair::generate().expect("a key");
+    let secret = SecretKey::from_private_bytes(KeyType::Ecdsa, &pair.serialize_der()).expect("an ECDSA key");
+    let mut params = rcgen::CertificateParams::new([]).expect("no names");
+    params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    change(&mut params);
+    let pem = params.self_signed(&pair).expect("a certificate").pem().replace('\r', "");
+    let key = PublicKey::new(KeyType::EcdsaX509, pem.into_bytes());
+    sim.delegate("targets/releases", &[""]);
+    sim.ring.insert(std::sync::Arc::new(secret));
+    let delegations = &mut sim.targets("targets").delegations;
+    delegations.roles[0].keyids = vec![key.id()];
+    delegations.keys = [(key.id(), key)].into();
+}
+
+/// Debian's notary takes it as well: only a root's certificate must be no authority.
+#[test]
+fn delegate_whose_certificate_is_an_authority_may_sign() {
+    let mut sim = Sim::new();
+    certified_delegate(&mut sim, |_| {});
+    assert!(sim.first_update(&sim.files()).expect("trusted").targets(&role("targets/releases")).is_some());
+}
+
+#[test]
+fn delegate_whose_certificate_expired_may_sign_and_one_with_swapped_dates_may_not() {
+    for (last, is_key) in [(2021, true), (2019, false)] {
+        let mut sim = Sim::new();
+        certified_delegate(&mut sim, |params| {
+            params.not_before = rcgen::date_time_ymd(2020, 1, 1);
+            params.not_after = rcgen::date_time_ymd(last, 1, 1);
+        });
+        let delegations = &sim.targets("targets").delegations;
+        assert_eq!(delegations.role_keys(&delegations.roles[0]).keys().len() == 1, is_key, "until {last}");
+    }
 }
 
 /// A delegate may only declare roles below itself.
