@@ -37,19 +37,29 @@ impl Context {
         global: &Global,
         system_policy: &Path,
     ) -> anyhow::Result<Self> {
+        let context = Self::without_policy(lookup, global, system_policy)?;
+        let policy = Policy::load(&context.system_policy, &context.user_policy_file())?;
+        Ok(Self { policy, ..context })
+    }
+
+    /// As [`Context::load`], without rules: for saying what is wrong with them.
+    pub(crate) fn without_policy(
+        lookup: impl Fn(&str) -> Option<OsString> + Send + Sync + 'static,
+        global: &Global,
+        system_policy: &Path,
+    ) -> anyhow::Result<Self> {
         let set = |name: &str| lookup(name).filter(|value| !value.is_empty());
         let config_dir = match global.config.clone().or_else(|| set("DOCKER_CONFIG").map(PathBuf::from)) {
             Some(dir) => dir,
             None => PathBuf::from(set("HOME").ok_or(PlaceError::NoHome { what: "DOCKER_CONFIG" })?)
                 .join(".docker"),
         };
-        let policy = Policy::load(system_policy, &config_dir.join("trust/policy.toml"))?;
         Ok(Self {
             lookup: Arc::new(lookup),
             clock: Arc::new(time::now),
             config_dir,
             system_policy: system_policy.to_owned(),
-            policy,
+            policy: Policy::default(),
         })
     }
 
@@ -76,6 +86,11 @@ impl Context {
     /// Where the system's policy would be.
     pub(crate) fn system_policy_file(&self) -> &Path {
         &self.system_policy
+    }
+
+    /// Where the user's policy would be.
+    pub(crate) fn user_policy_file(&self) -> PathBuf {
+        self.trust_dir().join("policy.toml")
     }
 
     /// Docker's configuration directory.

@@ -53,7 +53,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitStatus {
     let printer = Arc::new(Printer::of_process(cli.global.quiet));
     log::start(&cli.command);
     let outcome = runtime(&cli.command).and_then(|runtime| {
-        let context = Context::load(|name| std::env::var_os(name), &cli.global, Path::new(SYSTEM_POLICY))?;
+        let context = context(&cli)?;
         let app = App::new(context, Arc::clone(&printer), Arc::new(Terminal));
         let outcome = runtime.block_on(commands::run(cli.command, &app));
         // A thread that still waits for the terminal keeps nobody.
@@ -61,6 +61,17 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitStatus {
         outcome
     });
     outcome.unwrap_or_else(|error| report::report(&error, &printer))
+}
+
+/// Where everything is. A policy that cannot be followed stops every verb but the one that says what is wrong with it.
+fn context(cli: &Cli) -> anyhow::Result<Context> {
+    let (lookup, system_policy) = (|name: &str| std::env::var_os(name), Path::new(SYSTEM_POLICY));
+    match Context::load(lookup, &cli.global, system_policy) {
+        Err(_) if matches!(cli.command, Command::Doctor(_)) => {
+            Context::without_policy(lookup, &cli.global, system_policy)
+        }
+        context => context,
+    }
 }
 
 /// One thread starts faster; several move layers and serve.

@@ -3,6 +3,7 @@
 #![expect(clippy::expect_used, reason = "a test says what it needs")]
 
 mod archives;
+mod doctor;
 mod help;
 mod keys;
 mod login;

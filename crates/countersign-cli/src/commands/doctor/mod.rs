@@ -1,100 +1,86 @@
-//! `doctor`: says what is wrong, and what to do about it.
+//! `doctor`: what is wrong on this machine, and what can be done about it. It changes nothing.
 
-mod collections;
-mod places;
-mod servers;
+mod cached;
+mod collection;
+mod configuration;
+mod environment;
+mod finding;
+mod images;
+mod keys;
+mod server;
+mod subject;
 
-use std::fmt;
+use std::time::Duration;
 
-use countersign_registry::reference::ImageReference;
-use serde::Serialize;
+use futures_util::future::join_all;
+use tokio::task::spawn_blocking;
+use tokio::time::timeout;
 
+use self::finding::Finding;
+use self::subject::Subject;
 use crate::app::App;
-use crate::engine::EngineArgs;
+use crate::context::Context;
+use crate::engine::{EngineArgs, EngineName};
 use crate::exit::ExitStatus;
-use crate::output::{ERROR, GOOD, HINT, WARNING};
 
-/// Check this machine: clock, trust servers, pins, keys, expiries, engine, configuration
+/// Say what is wrong: configuration, keys, trust server, clock, trust data, images
+///
+/// Changes nothing. Ends with 1 when something is wrong that trust will fail on, and with 0 when there is nothing or only
+/// something to be warned of.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// An image whose trust server is to be checked, too
+    /// The image or the collection to check as a pull would: NAME[:TAG]
     #[arg(value_name = "REF")]
-    image: Option<ImageReference>,
+    subject: Option<Subject>,
     /// Print JSON, one object for each finding
     #[arg(long)]
     json: bool,
     #[command(flatten)]
     engine: EngineArgs,
+    /// The longest time that one check may take
+    #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=600))]
+    timeout: u64,
 }
 
-/// Examines everything and prints a line for each finding; fails if something is wrong.
+type Check<'run> = (&'static str, std::pin::Pin<Box<dyn Future<Output = Vec<Finding>> + 'run>>);
+
+/// Makes every check at the same time and prints the outcomes in one order.
 pub(crate) async fn run(args: Args, app: &App) -> anyhow::Result<ExitStatus> {
-    let collections = collections::cached(app);
-    let mut findings = places::configuration(app);
-    findings.push(places::pins(app));
-    findings.extend(servers::examine(args.image.as_ref(), &collections, app).await);
-    findings.extend(places::keys(app));
-    findings.extend(collections::examine(&collections, app).await);
-    findings.push(places::engine(args.engine, app).await);
-    for finding in &findings {
-        if args.json {
-            app.printer().data(serde_json::to_string(finding)?)?;
-        } else if !app.printer().is_quiet() || finding.level != Level::Ok {
-            app.printer().data(finding)?;
-        }
+    let deadline = Duration::from_secs(args.timeout);
+    let subject = args.subject.as_ref();
+    let mut checks: Vec<Check<'_>> = vec![
+        ("config", Box::pin(configuration::docker(app))),
+        on_files("policy", app, configuration::policy),
+        on_files("network", app, environment::check),
+        on_files("keys", app, keys::check),
+        ("server", Box::pin(server::check(subject, app))),
+        ("trust", Box::pin(cached::check(subject, app))),
+    ];
+    if let Some(subject) = subject {
+        checks.push(("trust", Box::pin(collection::check(subject, app))));
     }
-    let count = |level| findings.iter().filter(|finding| finding.level == level).count();
-    let (warnings, failures) = (count(Level::Warn), count(Level::Fail));
-    app.printer().say(format_args!("{} findings, {warnings} to look at, {failures} wrong", findings.len()));
-    Ok(if failures == 0 { ExitStatus::Success } else { ExitStatus::Failure })
+    match args.engine.name() {
+        EngineName::Local => checks.push(on_files("images", app, images::check)),
+    }
+    let checks = checks.into_iter().map(|(area, check)| async move {
+        timeout(deadline, check).await.unwrap_or_else(|_| {
+            vec![Finding::fail(area, format!("this could not be checked within {} s", deadline.as_secs()))]
+        })
+    });
+    let findings = join_all(checks).await.concat();
+    finding::report(&findings, args.json, app.printer())
 }
 
-/// How a finding is to be taken.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "lowercase")]
-enum Level {
-    Ok,
-    Warn,
-    Fail,
-}
-
-/// Something that was looked at.
-#[derive(Debug, Serialize)]
-struct Finding {
-    level: Level,
-    /// What was looked at, in a word.
-    about: &'static str,
-    /// What was found.
-    text: String,
-    /// What may help.
-    hint: Option<String>,
-}
-
-impl Finding {
-    fn ok(about: &'static str, text: impl Into<String>) -> Self {
-        Self { level: Level::Ok, about, text: text.into(), hint: None }
-    }
-
-    fn warn(about: &'static str, text: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { level: Level::Warn, about, text: text.into(), hint: Some(hint.into()) }
-    }
-
-    fn fail(about: &'static str, text: impl Into<String>, hint: Option<String>) -> Self {
-        Self { level: Level::Fail, about, text: text.into(), hint }
-    }
-}
-
-impl fmt::Display for Finding {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (style, word) = match self.level {
-            Level::Ok => (GOOD, "ok  "),
-            Level::Warn => (WARNING, "warn"),
-            Level::Fail => (ERROR, "fail"),
-        };
-        write!(f, "{style}{word}{style:#}  {:<12}{}", self.about, self.text)?;
-        match &self.hint {
-            Some(hint) => write!(f, "\n      {HINT}hint:{HINT:#} {hint}"),
-            None => Ok(()),
-        }
-    }
+/// A check that reads files, on a thread that may wait for them.
+fn on_files<'run>(
+    area: &'static str,
+    app: &App,
+    check: impl FnOnce(&Context) -> Vec<Finding> + Send + 'static,
+) -> Check<'run> {
+    let context = app.context().clone();
+    let check = async move {
+        let done = spawn_blocking(move || check(&context)).await;
+        done.unwrap_or_else(|error| vec![Finding::fail(area, error.to_string())])
+    };
+    (area, Box::pin(check))
 }
