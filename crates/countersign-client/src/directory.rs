@@ -161,6 +161,58 @@ impl Directory {
             .is_ok_and(|fd| File::from(fd).set_modified(time).is_ok())
     }
 
+    /// Opens the file `name` for locking; `None` if it isn't there.
+    pub(crate) fn open_file(&self, name: &str) -> Result<Option<File>, CacheError> {
+        let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        match at::openat(&self.fd, name, flags, Mode::empty()) {
+            Ok(fd) => Ok(Some(File::from(fd))),
+            Err(Errno::NOENT) => Ok(None),
+            Err(error) => Err(refused("open", &self.path.join(name), error)),
+        }
+    }
+
+    /// The names in it, sorted.
+    pub(crate) fn names(&self) -> Result<Vec<String>, CacheError> {
+        let failed = |error: Errno| refused("list", &self.path, error);
+        let mut names = Vec::new();
+        for entry in at::Dir::read_from(&self.fd).map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if name != "." && name != ".." {
+                names.push(name);
+            }
+        }
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    /// Puts a new file in place under `name` in `child`, whole or not at all, and returns it, open; `prepare` sees it before
+    /// anybody else can.
+    ///
+    /// While it is written it stands in this directory: other programs take every file in `child` for a finished one.
+    pub(crate) fn create_in(
+        &self,
+        child: &Self,
+        name: &str,
+        bytes: &[u8],
+        prepare: impl FnOnce(&File) -> io::Result<()>,
+    ) -> Result<File, CacheError> {
+        let temporary = temporary_name(name);
+        let path = child.path.join(name);
+        let failed = |source| io_error("write", &path, source);
+        let mut file = self.create_file(&temporary)?;
+        let placed = file
+            .write_all(bytes)
+            .and_then(|()| file.sync_all())
+            .and_then(|()| prepare(&file))
+            .and_then(|()| Ok(at::renameat(&self.fd, &temporary, &child.fd, name)?));
+        if placed.is_err() {
+            let _ = at::unlinkat(&self.fd, &temporary, AtFlags::empty());
+        }
+        placed.map_err(failed)?;
+        Ok(file)
+    }
+
     /// Removes the file `name`; one that isn't there is fine.
     pub(crate) fn remove(&self, name: &str) -> Result<(), CacheError> {
         match at::unlinkat(&self.fd, name, AtFlags::empty()) {

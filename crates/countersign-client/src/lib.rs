@@ -3,13 +3,16 @@
 pub mod cache;
 pub mod cache_dir;
 pub mod cache_memory;
+pub mod changelist;
 mod directory;
+pub mod export;
 mod files;
 pub mod keystore;
 pub mod keystore_dir;
 pub mod lookup;
 pub mod passphrase;
 pub mod prompt;
+pub mod publisher;
 pub mod remote;
 pub mod remote_http;
 pub mod trust_server;

@@ -177,6 +177,16 @@ impl Updater {
         self.refresh_traced(start, roles, &BTreeMap::new(), &mut Trace::default()).await
     }
 
+    /// As [`Updater::refresh`], with files that the server has just been given, so that they need not be fetched.
+    pub(crate) async fn refresh_knowing(
+        &self,
+        start: UpdateStart,
+        roles: Roles,
+        known: &BTreeMap<RoleName, Bytes>,
+    ) -> Result<Refreshed, UpdateError> {
+        self.refresh_traced(start, roles, known, &mut Trace::default()).await
+    }
+
     /// As [`Updater::refresh`], recording each file that was accepted on the way.
     pub(crate) async fn refresh_traced(
         &self,

@@ -25,7 +25,11 @@ impl Run<'_> {
     /// Asks for the timestamp; and for everything else at once, as far as it isn't cached, when the cache is not complete.
     pub(super) async fn first_round(&mut self) -> Result<Opening, UpdateError> {
         let base = self.base()?;
+        let begun = matches!(base, Base::Trusted(_)) && self.is_begun();
         let root_file = match &base {
+            Base::Trusted(_) if begun && !self.fetched.contains_key(&TopRole::Root.into()) => {
+                Some(RemoteFile::current(TopRole::Root))
+            }
             Base::Trusted(_) => None,
             Base::Remembered(seen) => Some(RemoteFile::version(TopRole::Root, seen.version)),
             Base::First => Some(RemoteFile::current(TopRole::Root)),
@@ -36,7 +40,7 @@ impl Run<'_> {
             .chain([RoleName::releases()])
             .filter(|role| !self.cached.files.contains_key(role) && !self.fetched.contains_key(role))
             .collect();
-        let is_complete = root_file.is_none()
+        let is_complete = matches!(base, Base::Trusted(_))
             && self.cached_file(TopRole::Timestamp).is_some()
             && missing.iter().all(RoleName::is_delegation);
         let guesses = if is_complete { Vec::new() } else { missing };
@@ -47,8 +51,9 @@ impl Run<'_> {
         for (role, bytes) in guesses.into_iter().flatten() {
             self.keep(role, bytes);
         }
-        let knows_root = root_file.is_none();
+        let knows_root = matches!(base, Base::Trusted(_));
         let root = match (base, root) {
+            (Base::Trusted(root), answer) if begun => self.published_root(root, answer),
             (Base::Trusted(root), _) => root,
             (Base::Remembered(seen), Some(answer)) => self.remembered_root(&seen, answer)?,
             (_, answer) => self.first_root(answer)?,
@@ -154,6 +159,23 @@ impl Run<'_> {
         };
         let seen = self.cached.seen.clone();
         Ok(RootPhase::trust_remembered(self.environment.clone(), bytes, seen, remembered)?)
+    }
+
+    /// Whether the cached root was begun here, and nothing of it was ever seen published: so `init` leaves a cache, and
+    /// Docker's first push.
+    fn is_begun(&self) -> bool {
+        let was_seen = self.cached.seen.file(&TopRole::Root.into()).is_some();
+        !was_seen && self.cached_file(TopRole::Timestamp).is_none()
+    }
+
+    /// The published form of a root that was begun here; the root as it is, if there is none.
+    fn published_root(&self, root: RootPhase, answer: Option<Result<Fetched, FetchError>>) -> RootPhase {
+        let fetched = match answer {
+            Some(Ok(Fetched::Bytes(bytes))) => Some(bytes),
+            _ => self.fetched.get(&TopRole::Root.into()).and_then(|files| files.first().cloned()),
+        };
+        let published = fetched.and_then(|bytes| root.clone().accept_published(bytes).ok());
+        published.unwrap_or(root)
     }
 
     fn root_bytes(

@@ -9,6 +9,7 @@ use thiserror::Error;
 
 use super::DelegationFault;
 use crate::cache::CacheDamage;
+use crate::changelist::ChangeListError;
 
 /// Something the user should know about a collection that is trusted.
 #[derive(Debug, Error)]
@@ -33,6 +34,9 @@ pub enum Warning {
     /// A cached file could not be used and was fetched again.
     #[error("{0}; it was fetched again")]
     CacheDamage(CacheDamage),
+    /// Changes were published, and their files are still there: the next publication meets them again, to no effect.
+    #[error("the published changes are still staged")]
+    StillStaged(#[source] ChangeListError),
     /// `targets/releases` cannot be used, and `targets` alone was asked because a policy allows it.
     #[error("`{role}` is delegated and cannot be used; `targets` alone was asked, as the policy allows")]
     FellBack {

@@ -8,8 +8,13 @@ mod simulator;
 
 mod attacks;
 mod cache;
+mod changelist;
+mod export;
 mod keystore;
+mod notary;
 mod offline;
+mod publish;
+mod publishing;
 mod releases;
 mod roots;
 mod updates;

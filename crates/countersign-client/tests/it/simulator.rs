@@ -44,7 +44,47 @@ pub(crate) enum Fault {
     BadAnswer,
 }
 
+impl Fault {
+    /// What is said of it.
+    pub(crate) fn error(self, server: &str) -> FetchError {
+        let server = server.to_owned();
+        match self {
+            Self::Offline => FetchError::Offline { server, source: "connection refused".into() },
+            Self::Status(status) => FetchError::Status { server, status },
+            Self::Unauthorized => FetchError::Unauthorized { server, source: None },
+            Self::Forbidden => FetchError::Forbidden { server },
+            Self::NotFound => FetchError::NotFound { server },
+            Self::BadAnswer => {
+                FetchError::BadAnswer { server, reason: "it is a web page, not trust data".to_owned() }
+            }
+        }
+    }
+}
+
 impl SimServer {
+    /// A server without files.
+    pub(crate) fn empty() -> Arc<Self> {
+        let server = Self::default();
+        server.state().knows_etags = true;
+        Arc::new(server)
+    }
+
+    /// Takes every file away.
+    pub(crate) fn clear(&self) {
+        self.state().files.clear();
+    }
+
+    /// Says whether a request that is no fetch is answered, and records it.
+    pub(crate) fn admit(&self, name: &str) -> Result<(), FetchError> {
+        let mut state = self.state();
+        let round = state.round;
+        state.requests.push((round, name.to_owned()));
+        match state.every.or_else(|| state.faults.get(name).copied()) {
+            Some(fault) => Err(fault.error("trust.example")),
+            None => Ok(()),
+        }
+    }
+
     /// A server with the files of one moment. Its answers know entity tags, as a new server's do.
     pub(crate) fn with(files: &Files) -> Arc<Self> {
         let server = Self::default();
@@ -128,16 +168,7 @@ impl SimServer {
         let state = self.state();
         let server = "trust.example".to_owned();
         if let Some(fault) = state.every.or_else(|| state.faults.get(file).copied()) {
-            return Err(match fault {
-                Fault::Offline => FetchError::Offline { server, source: "connection refused".into() },
-                Fault::Status(status) => FetchError::Status { server, status },
-                Fault::Unauthorized => FetchError::Unauthorized { server, source: None },
-                Fault::Forbidden => FetchError::Forbidden { server },
-                Fault::NotFound => FetchError::NotFound { server },
-                Fault::BadAnswer => {
-                    FetchError::BadAnswer { server, reason: "it is a web page, not trust data".to_owned() }
-                }
-            });
+            return Err(fault.error(&server));
         }
         let Some(bytes) = state.files.get(file) else { return Err(FetchError::NotFound { server }) };
         if state.knows_etags && have == Some(Digest::sha256(bytes)) {

@@ -92,24 +92,30 @@ impl RootPhase {
     ///
     /// Source: TUF 1.0.34 §5.3.4, §5.3.5; notary `trustpinning/certs.go` (leaves of the previous root, expiry not checked).
     pub fn accept_root(mut self, bytes: Bytes) -> Result<Self, TrustError> {
-        let base = &mut self.0;
-        let envelope = parse(&base.environment, bytes)?;
-        let offered: Root = envelope.claim().map_err(malformed)?;
-        let trusted = base.root.version;
-        let expected = trusted
-            .next()
-            .map_err(|_| TrustError::VersionGap { offered: offered.version, expected: trusted })?;
-        if offered.version != expected {
-            return Err(TrustError::VersionGap { offered: offered.version, expected });
-        }
-        let previous = leaves(&base.environment, &base.root, Leaves::Named)?;
-        previous.verify::<Root>(&envelope).map_err(|source| TrustError::Rotation {
-            offered: offered.version,
-            trusted,
-            source,
-        })?;
-        base.root = verify_by_itself(&base.environment, &envelope, Leaves::Named)?;
-        base.seen.record(TopRole::Root.into(), &base.root);
+        let trusted = self.0.root.version;
+        let expected =
+            trusted.next().map_err(|_| TrustError::VersionGap { offered: trusted, expected: trusted })?;
+        self.0.root = follow(&self.0, bytes, expected)?;
+        self.0.seen.record(TopRole::Root.into(), &self.0.root);
+        Ok(self)
+    }
+
+    /// Accepts `bytes` as the published form of a root that was begun here, and of which nothing was ever seen published.
+    ///
+    /// Notary signs the first root twice: once when a collection is begun, into the cache, and once when it is published, with
+    /// the same version. Only the caller knows that nothing was published yet; where something was, two roots of one
+    /// version are an equivocation.
+    ///
+    /// # Errors
+    /// - [`TrustError::VersionGap`]: it has another version.
+    /// - [`TrustError::Rotation`]: too few keys of the trusted root signed it.
+    /// - [`TrustError::NoLeaf`], [`TrustError::Signature`]: its own certificates or signatures do not hold.
+    ///
+    /// Source: notary `client/client.go` (`Initialize`, `Publish`); reference behaviour 6.6, 6.8.
+    pub fn accept_published(mut self, bytes: Bytes) -> Result<Self, TrustError> {
+        let trusted = self.0.root.version;
+        self.0.root = follow(&self.0, bytes, trusted)?;
+        self.0.seen.record(TopRole::Root.into(), &self.0.root);
         Ok(self)
     }
 
@@ -139,6 +145,22 @@ impl RootPhase {
         unexpired(&role, &**root, environment.start)?;
         Ok(TimestampPhase::new(self.0))
     }
+}
+
+/// Verifies a root of the version `expected` by the keys of the trusted root and by its own.
+fn follow(base: &Base, bytes: Bytes, expected: MetaVersion) -> Result<Verified<Root>, TrustError> {
+    let envelope = parse(&base.environment, bytes)?;
+    let offered = envelope.claim::<Root>().map_err(malformed)?.version;
+    if offered != expected {
+        return Err(TrustError::VersionGap { offered, expected });
+    }
+    let previous = leaves(&base.environment, &base.root, Leaves::Named)?;
+    previous.verify::<Root>(&envelope).map_err(|source| TrustError::Rotation {
+        offered,
+        trusted: base.root.version,
+        source,
+    })?;
+    verify_by_itself(&base.environment, &envelope, Leaves::Named)
 }
 
 /// Which root certificates count.

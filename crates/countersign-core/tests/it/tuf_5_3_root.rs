@@ -57,6 +57,24 @@ fn s5_3_4_root_signed_by_the_old_key_alone_is_rejected() {
 }
 
 #[test]
+fn published_form_of_a_begun_root_is_accepted_from_its_own_keys_alone() {
+    let mut sim = Sim::new();
+    let begun = sim.files().root;
+    sim.root.expires = sim.root.expires.plus_seconds(1);
+    let published = sim.files().root;
+    assert_ne!(begun, published);
+    let phase = trust(&sim, &begun).accept_published(published.clone()).expect("the same keys and version");
+    assert_eq!(phase.root().bytes(), &published);
+    let mut other = sim.clone();
+    other.give_root(&key());
+    let refused = trust(&sim, &begun).accept_published(other.files().root).expect_err("other keys");
+    assert!(matches!(refused, TrustError::Rotation { .. }), "{refused:?}");
+    sim.next_root();
+    let refused = trust(&sim, &begun).accept_published(sim.files().root).expect_err("another version");
+    assert!(matches!(refused, TrustError::VersionGap { .. }), "{refused:?}");
+}
+
+#[test]
 fn s5_3_5_version_gap_is_rejected() {
     let mut sim = Sim::new();
     let first = sim.files();

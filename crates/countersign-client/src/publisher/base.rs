@@ -1,0 +1,139 @@
+//! What the next edition is based on: what is published now, or what was begun here and never published.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use countersign_core::author::{Change, Draft, expiry};
+use countersign_core::metadata::{Document, Envelope, Root, Snapshot, Targets};
+use countersign_core::name::{Gun, RoleName, TopRole};
+use countersign_core::number::MetaVersion;
+use countersign_core::signature::Verified;
+use countersign_core::time::{DateTime, UpdateStart};
+use countersign_core::trust::{Environment, RootPhase, Seen, TrustError, TrustedCollection};
+
+use super::outcome::{Published, SignedOutcome};
+use super::{Publisher, PublisherError};
+use crate::updater::{Refreshed, Roles, Skipped, UpdateError, Warning};
+
+/// What the next edition is based on.
+pub(super) enum Base {
+    /// What is published now.
+    Published(Box<Refreshed>),
+    /// What was begun here.
+    Begun(Box<Draft>),
+}
+
+impl Publisher {
+    /// What is published now, else what was begun here, else `None`.
+    pub(super) async fn base(&self, now: DateTime) -> Result<Option<Base>, PublisherError> {
+        match self.updater.refresh(UpdateStart(now), Roles::Publish).await {
+            Ok(refreshed) => Ok(Some(Base::Published(Box::new(refreshed)))),
+            Err(UpdateError::NoTrustData { trusted_before: false, .. }) => self.begun(now).await,
+            Err(error) => Err(PublisherError::Update(error)),
+        }
+    }
+
+    /// What `init` left in the cache: root, and targets and snapshot if they are there.
+    ///
+    /// Deviation: Notary makes new keys when the targets file is missing (13 B15); test
+    /// `begun_collection_keeps_its_keys_without_its_targets_file`.
+    async fn begun(&self, now: DateTime) -> Result<Option<Base>, PublisherError> {
+        let settings = self.updater.settings();
+        let roles: Vec<RoleName> = TopRole::ALL.into_iter().map(RoleName::from).collect();
+        let cached = self.updater.cache().load(&settings.gun, &roles, &settings.limits).await?;
+        let Some(root) = cached.files.get(&TopRole::Root.into()) else { return Ok(None) };
+        let refused = |error: TrustError| PublisherError::Begun(settings.gun.clone(), error.into());
+        let environment = Arc::new(Environment {
+            gun: settings.gun.clone(),
+            pinning: settings.pinning.clone(),
+            limits: settings.limits.clone(),
+            start: UpdateStart(now),
+        });
+        let root =
+            RootPhase::trust_cached(environment.clone(), root.clone(), Seen::default()).map_err(refused)?;
+        let root = root.root().clone();
+        let targets = verified::<Targets>(&cached.files, &root, TopRole::Targets, &environment)
+            .unwrap_or_else(|| Targets::new(MetaVersion::FIRST, expiry(&TopRole::Targets.into(), now)));
+        let snapshot = verified::<Snapshot>(&cached.files, &root, TopRole::Snapshot, &environment)
+            .unwrap_or_else(|| Snapshot::new(MetaVersion::FIRST, expiry(&TopRole::Snapshot.into(), now)));
+        Ok(Some(Base::Begun(Box::new(Draft::unpublished((*root).clone(), targets, snapshot)))))
+    }
+}
+
+/// The cached document of a role, if root's keys signed it.
+fn verified<T: Document + Clone>(
+    files: &BTreeMap<RoleName, Bytes>,
+    root: &Verified<Root>,
+    role: TopRole,
+    environment: &Environment,
+) -> Option<T> {
+    let envelope = Envelope::parse(files.get(&role.into())?.clone(), &environment.limits).ok()?;
+    root.role_keys(role).verify::<T>(&envelope).ok().map(|document| (*document).clone())
+}
+
+impl Base {
+    /// A draft in which nothing has changed.
+    pub(super) fn draft(&self) -> Draft {
+        match self {
+            Self::Published(refreshed) => Draft::of(&refreshed.collection),
+            Self::Begun(draft) => (**draft).clone(),
+        }
+    }
+
+    pub(super) fn is_unpublished(&self) -> bool {
+        matches!(self, Self::Begun(_))
+    }
+
+    pub(super) fn collection(&self) -> Option<&TrustedCollection> {
+        match self {
+            Self::Published(refreshed) => Some(&refreshed.collection),
+            Self::Begun(_) => None,
+        }
+    }
+
+    /// Refuses a change of a role that could not be loaded: a new edition would forget what it says.
+    pub(super) fn admit(&self, change: &Change) -> Result<(), PublisherError> {
+        let role = match change {
+            Change::SetTarget { role, .. } | Change::RemoveTarget { role, .. } | Change::Witness { role } => {
+                Some(role.clone())
+            }
+            Change::EditDelegation { role, .. } | Change::RemoveDelegation { role } => role.parent(),
+            Change::PurgeKeys { below, .. } => Some(below.clone()),
+            _ => None,
+        };
+        role.map_or(Ok(()), |role| self.admit_role(&role))
+    }
+
+    /// Refuses a role that could not be loaded, or is below one.
+    pub(super) fn admit_role(&self, role: &RoleName) -> Result<(), PublisherError> {
+        let Self::Published(refreshed) = self else { return Ok(()) };
+        let covers = |skipped: &&Skipped| {
+            let rest = role.as_str().strip_prefix(skipped.role.as_str());
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        match refreshed.skipped.iter().find(covers) {
+            Some(skipped) => Err(PublisherError::delegation(skipped.role.clone(), &skipped.source)),
+            None => Ok(()),
+        }
+    }
+
+    pub(super) fn into_warnings(self) -> Vec<Warning> {
+        match self {
+            Self::Published(refreshed) => refreshed.warnings,
+            Self::Begun(_) => Vec::new(),
+        }
+    }
+
+    /// The outcome when nothing had to be published.
+    pub(super) fn nothing_published(self, gun: &Gun) -> Published {
+        Published {
+            gun: gun.clone(),
+            initialised: None,
+            outcome: SignedOutcome::NothingToPublish,
+            root_renewed: false,
+            warnings: self.into_warnings(),
+            confirmed: Ok(()),
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! Why nothing was published.
+
+use countersign_core::author::AuthorError;
+use countersign_core::certificate::CertificateError;
+use countersign_core::key::KeyId;
+use countersign_core::name::{Gun, RoleName, TargetName, TopRole};
+use thiserror::Error;
+
+use crate::cache::CacheError;
+use crate::changelist::ChangeListError;
+use crate::keystore::KeyStoreError;
+use crate::remote::{FetchError, PublishError};
+use crate::updater::{DelegationFault, UpdateError};
+
+/// A publication that did not happen. Nothing was published, and nothing that was trusted before has changed.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum PublisherError {
+    /// What is there now could not be had, so that there is nothing to base a change on.
+    #[error("what is published now cannot be had; nothing was published")]
+    Update(#[source] UpdateError),
+    /// The collection exists already.
+    #[error("`{0}` is already initialised; nothing was changed")]
+    Exists(Gun),
+    /// Somebody else published the collection for the first time while it was made here.
+    #[error(
+        "somebody else published this collection first; nothing was published, and what was made here is dropped"
+    )]
+    PublishedByAnother,
+    /// Others were faster each time.
+    #[error("others published first, {attempts} times in a row; nothing was published")]
+    Conflict {
+        /// How often it was tried.
+        attempts: usize,
+    },
+    /// The server did not take the upload.
+    #[error("the upload was not taken")]
+    Upload(#[source] PublishError),
+    /// The server did not delete the collection.
+    #[error("the collection was not deleted")]
+    Delete(#[source] FetchError),
+    /// The server did not give its public key.
+    #[error("the server's {role} key cannot be fetched; nothing was published")]
+    ServerKey {
+        /// The role.
+        role: TopRole,
+        /// Why.
+        source: FetchError,
+    },
+    /// A change that cannot be applied.
+    #[error("{}nothing was published", change_text(file.as_deref()))]
+    Change {
+        /// The file in which it is staged, if it is.
+        file: Option<String>,
+        /// Why.
+        source: AuthorError,
+    },
+    /// The next edition cannot be signed.
+    #[error("the next edition cannot be signed; nothing was published")]
+    Sign(#[source] AuthorError),
+    /// No private key of any role that may sign the tag is here.
+    #[error("no private key that may sign `{}` is here; keys that may: {}", tag.as_str().escape_default(), wanted(roles))]
+    NoSigningKeys {
+        /// The tag.
+        tag: TargetName,
+        /// The roles that may sign it, with canonical ids of their keys.
+        roles: Vec<(RoleName, Vec<KeyId>)>,
+    },
+    /// A delegated role that would have to be signed again could not be loaded.
+    #[error("`{role}` cannot be loaded, and signing it anew would lose what it says; nothing was published")]
+    Delegation {
+        /// The role.
+        role: RoleName,
+        /// Why it cannot be loaded.
+        fault: String,
+    },
+    /// The key that was chosen as root key is none.
+    #[error("key {key} is not a root key in the key store")]
+    NotARootKey {
+        /// The key.
+        key: KeyId,
+    },
+    /// The root key's certificate cannot be made.
+    #[error("the root key's certificate cannot be made")]
+    Certificate(#[source] CertificateError),
+    /// What is cached of a collection that was begun and never published cannot be used.
+    #[error("what was begun of `{0}` and never published cannot be used")]
+    Begun(Gun, #[source] UpdateError),
+    /// Keys cannot be read, opened or kept.
+    #[error(transparent)]
+    Keys(#[from] KeyStoreError),
+    /// Staged changes cannot be read or written.
+    #[error(transparent)]
+    Changes(#[from] ChangeListError),
+    /// The cache cannot be read or written.
+    #[error(transparent)]
+    Cache(#[from] CacheError),
+}
+
+impl PublisherError {
+    pub(super) fn delegation(role: RoleName, fault: &DelegationFault) -> Self {
+        Self::Delegation { role, fault: fault.to_string() }
+    }
+}
+
+fn change_text(file: Option<&str>) -> String {
+    file.map_or_else(
+        || "the change cannot be made; ".to_owned(),
+        |file| format!("staged change `{file}` cannot be made; "),
+    )
+}
+
+fn wanted(roles: &[(RoleName, Vec<KeyId>)]) -> String {
+    let of_role = |(role, keys): &(RoleName, Vec<KeyId>)| {
+        let keys: Vec<_> = keys.iter().map(KeyId::to_string).collect();
+        format!("{role}: {}", keys.join(" or "))
+    };
+    roles.iter().map(of_role).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,88 @@
+//! Opening the keys that an edition needs, and signing it. Both may take long or wait for a person: off the async threads.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use countersign_core::author::{Draft, Edition, KeyRing};
+use countersign_core::key::KeyId;
+use countersign_core::name::{RoleName, TopRole};
+use countersign_core::sign::SecretKey;
+use countersign_core::time::DateTime;
+
+use super::{Publisher, PublisherError};
+use crate::keystore::{KeyStore, KeyStoreError};
+
+impl Publisher {
+    /// Runs work with the key store where it may wait.
+    pub(super) async fn with_keys<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&dyn KeyStore) -> Result<T, KeyStoreError> + Send + 'static,
+    ) -> Result<T, PublisherError> {
+        let keys = Arc::clone(&self.keys);
+        match tokio::task::spawn_blocking(move || work(&*keys)).await {
+            Ok(outcome) => Ok(outcome?),
+            Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
+        }
+    }
+
+    /// Canonical ids of the keys that are here.
+    pub(super) async fn present(&self) -> Result<BTreeSet<KeyId>, PublisherError> {
+        self.with_keys(|keys| Ok(keys.list()?.keys.into_iter().map(|key| key.id).collect())).await
+    }
+
+    /// Opens keys as far as nobody has to be asked.
+    pub(super) async fn load_unasked(&self, ids: Vec<KeyId>) -> Result<(), PublisherError> {
+        self.with_keys(move |keys| ids.into_iter().try_for_each(|id| keys.load_unasked(id).map(drop))).await
+    }
+
+    /// Has a root that expires within six months signed anew, if its keys are here.
+    pub(super) async fn renew_root_if_possible(
+        &self,
+        draft: &mut Draft,
+        now: DateTime,
+    ) -> Result<(), PublisherError> {
+        if draft.dirty().contains(&TopRole::Root.into()) || !draft.root_is_near_expiry(now) {
+            return Ok(());
+        }
+        let keys = draft.root().role_keys(TopRole::Root);
+        let at_hand = keys.canonical_ids().intersection(&self.present().await?).count();
+        if at_hand >= keys.threshold().get() {
+            draft.renew_root();
+        }
+        Ok(())
+    }
+
+    /// Signs a draft with every key of its roles that is here.
+    pub(super) async fn sign(&self, draft: Draft, now: DateTime) -> Result<Edition, PublisherError> {
+        let wanted = in_order_of_asking(&draft);
+        let opened = self
+            .with_keys(move |keys| {
+                let present: BTreeSet<KeyId> = keys.list()?.keys.into_iter().map(|key| key.id).collect();
+                let at_hand = wanted.into_iter().filter(|id| present.contains(id));
+                at_hand.map(|id| keys.load(id)).collect::<Result<Vec<Arc<SecretKey>>, _>>()
+            })
+            .await?;
+        let mut ring = KeyRing::default();
+        for key in opened {
+            ring.insert(key);
+        }
+        let signed = tokio::task::spawn_blocking(move || draft.sign(&ring, now));
+        match signed.await {
+            Ok(edition) => edition.map_err(PublisherError::Sign),
+            Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
+        }
+    }
+}
+
+/// The keys that a draft could use: root's before the others, as Docker asks for them.
+fn in_order_of_asking(draft: &Draft) -> Vec<KeyId> {
+    let mut wanted: Vec<(RoleName, BTreeSet<KeyId>)> = draft.wanted_keys().into_iter().collect();
+    wanted.sort_by_key(|(role, _)| match role.top() {
+        Some(TopRole::Root) => 0,
+        Some(TopRole::Targets) => 1,
+        None => 2,
+        Some(TopRole::Snapshot | TopRole::Timestamp) => 3,
+    });
+    let mut met = BTreeSet::new();
+    wanted.into_iter().flat_map(|(_, keys)| keys).filter(|key| met.insert(*key)).collect()
+}
