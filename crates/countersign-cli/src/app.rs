@@ -6,6 +6,7 @@ use countersign_client::cache_dir::DirectoryCache;
 use countersign_client::keystore_dir::DirKeyStore;
 use countersign_client::passphrase::{PassphraseVariables, Passphrases, Tries};
 use countersign_client::prompt::Prompt;
+use countersign_client::publisher::{self, PublishOptions, Publisher, RootKey};
 use countersign_client::remote::Remote;
 use countersign_client::remote_http::{Access, HttpRemote};
 use countersign_client::updater::{OfflineUse, Releases, UpdateSettings, Updater};
@@ -14,8 +15,9 @@ use countersign_engine::{Engine, LocalEngine};
 use countersign_registry::auth::{Realms, Session, SessionParts, Tokens};
 use countersign_registry::client::{RegistryClient, RegistryParts};
 use countersign_registry::credentials::{CredentialStore, Stored};
+use countersign_registry::descriptor::Descriptor;
 use countersign_registry::http::HttpClient;
-use countersign_registry::reference::DEFAULT_DOMAIN;
+use countersign_registry::reference::{DEFAULT_DOMAIN, ImageReference};
 use url::Url;
 use zeroize::Zeroizing;
 
@@ -23,6 +25,7 @@ use crate::context::Context;
 use crate::engine::{EngineArgs, EngineName};
 use crate::no_server::NoServer;
 use crate::output::Printer;
+use crate::policy::SnapshotKey;
 use crate::terminal::Person;
 
 /// One run of the program.
@@ -96,6 +99,41 @@ impl App {
                 Ok(Arc::new(LocalEngine::new(self.context.store()?, Arc::new(registries))))
             }
         }
+    }
+
+    /// What a name means here, if the engine can tell without moving anything.
+    pub(crate) fn local_descriptor(
+        &self,
+        args: EngineArgs,
+        image: &ImageReference,
+    ) -> anyhow::Result<Option<Descriptor>> {
+        match args.name() {
+            EngineName::Local => Ok(self.context.store()?.resolve(image)?),
+        }
+    }
+
+    /// What publishes a collection.
+    pub(crate) fn publisher(
+        &self,
+        gun: &Gun,
+        snapshot_key: Option<SnapshotKey>,
+    ) -> anyhow::Result<Publisher> {
+        self.publisher_with(gun, RootKey::FirstOrNew, snapshot_key)
+    }
+
+    /// What publishes a collection, which gets this root key if it is made on the way.
+    pub(crate) fn publisher_with(
+        &self,
+        gun: &Gun,
+        root_key: RootKey,
+        snapshot_key: Option<SnapshotKey>,
+    ) -> anyhow::Result<Publisher> {
+        let snapshot_key = match self.context.policy().snapshot_key(snapshot_key)? {
+            SnapshotKey::Client => publisher::SnapshotKey::Local,
+            SnapshotKey::Server => publisher::SnapshotKey::Server,
+        };
+        let options = PublishOptions { root_key, snapshot_key };
+        Ok(Publisher::new(&self.updater(gun, Access::Push)?, self.key_store()?, options))
     }
 
     /// What brings a collection up to date: its trust server, the cache, and the policy.

@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{doctor, generate, images, key, load, login, logout, pull, repo, save, server, why};
+use crate::commands::{
+    doctor, generate, images, key, load, login, logout, pull, push, repo, save, server, why,
+};
 
 /// Content trust for container images: a publisher signs what a tag means, and nobody gets anything else
 #[derive(Debug, Parser)]
@@ -34,6 +36,7 @@ pub(crate) struct Global {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Pull(pull::Args),
+    Push(push::Args),
     Load(load::Args),
     Save(save::Args),
     Images(images::Args),
@@ -51,6 +54,6 @@ pub(crate) enum Command {
 impl Command {
     /// Whether several threads are worth their start.
     pub(crate) fn is_heavy(&self) -> bool {
-        matches!(self, Self::Pull(_) | Self::Server(_))
+        matches!(self, Self::Pull(_) | Self::Push(_) | Self::Server(_))
     }
 }

@@ -4,7 +4,8 @@ use std::error::Error;
 
 use countersign_client::keystore::KeyStoreError;
 use countersign_client::passphrase::PassphraseError;
-use countersign_client::remote::FetchError;
+use countersign_client::publisher::PublisherError;
+use countersign_client::remote::{FetchError, PublishError};
 use countersign_client::trust_server::{TrustServer, TrustServerError, VARIABLE};
 use countersign_client::updater::{DelegationFault, UpdateError};
 use countersign_core::name::TopRole;
@@ -34,6 +35,12 @@ pub(crate) fn hint(error: &(dyn Error + 'static)) -> Option<String> {
     }
     if let Some(error) = error.downcast_ref::<FetchError>() {
         return fetch(error);
+    }
+    if let Some(PublishError::Fetch(error)) = error.downcast_ref::<PublishError>() {
+        return fetch(error);
+    }
+    if let Some(error) = error.downcast_ref::<PublisherError>() {
+        return publisher(error);
     }
     if let Some(error) = error.downcast_ref::<EngineError>() {
         return engine(error);
@@ -175,6 +182,22 @@ fn fetch(error: &FetchError) -> Option<String> {
             "what answers at `{server}` may be no trust server; `{VARIABLE}` names the one to ask"
         )),
         _ => Some(format!("`{VARIABLE}` names the trust server to ask; `countersign doctor` checks it")),
+    }
+}
+
+fn publisher(error: &PublisherError) -> Option<String> {
+    match error {
+        PublisherError::Keys(error) => key_store(error),
+        PublisherError::NoSigningKeys { .. } => Some(
+            "`countersign key list` shows the keys that are here; somebody who has those that may sign can bring them, or make you \
+             a signer"
+                .to_owned(),
+        ),
+        PublisherError::Begun(..) => {
+            Some("remove the collection's directory below `trust/tuf`, and begin again".to_owned())
+        }
+        PublisherError::Conflict { .. } => Some("try again".to_owned()),
+        _ => None,
     }
 }
 

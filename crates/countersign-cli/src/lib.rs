@@ -22,7 +22,7 @@ mod time;
 mod verdict;
 
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context as _;
@@ -65,10 +65,10 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitStatus {
 
 /// Where everything is. A policy that cannot be followed stops every verb but the one that says what is wrong with it.
 fn context(cli: &Cli) -> anyhow::Result<Context> {
-    let (lookup, system_policy) = (|name: &str| std::env::var_os(name), Path::new(SYSTEM_POLICY));
-    match Context::load(lookup, &cli.global, system_policy) {
+    let system_policy = Path::new(SYSTEM_POLICY);
+    match Context::load(variable, &cli.global, system_policy) {
         Err(_) if matches!(cli.command, Command::Doctor(_)) => {
-            Context::without_policy(lookup, &cli.global, system_policy)
+            Context::without_policy(variable, &cli.global, system_policy)
         }
         context => context,
     }
@@ -79,4 +79,10 @@ fn runtime(command: &Command) -> anyhow::Result<Runtime> {
     let mut builder =
         if command.is_heavy() { Builder::new_multi_thread() } else { Builder::new_current_thread() };
     builder.enable_all().build().context("no threads can be started")
+}
+
+/// An environment variable. Without `HOME`, the home directory is the one that the system's users file has, as with Docker.
+fn variable(name: &str) -> Option<OsString> {
+    std::env::var_os(name)
+        .or_else(|| std::env::home_dir().filter(|_| name == "HOME").map(PathBuf::into_os_string))
 }

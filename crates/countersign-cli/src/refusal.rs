@@ -61,6 +61,17 @@ pub(crate) enum Refusal {
 }
 
 impl Refusal {
+    /// Whether its line is Docker's to the letter.
+    pub(crate) fn is_dockers(&self) -> bool {
+        matches!(
+            self,
+            Self::NoTrustData { .. }
+                | Self::Unsigned { .. }
+                | Self::OnlyElsewhere { .. }
+                | Self::NoTrustedTags { .. }
+        )
+    }
+
     /// Whether it is the command line that can't be.
     pub(crate) fn is_usage(&self) -> bool {
         matches!(self, Self::TagWithAll | Self::PushDigest)

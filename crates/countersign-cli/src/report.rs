@@ -15,7 +15,7 @@ pub(crate) fn report(error: &anyhow::Error, printer: &Printer) -> ExitStatus {
         // Whoever read our output has seen enough.
         return ExitStatus::Failure;
     }
-    if let Some(refusal) = error.downcast_ref::<Refusal>() {
+    if let Some(refusal) = error.downcast_ref::<Refusal>().filter(|refusal| refusal.is_dockers()) {
         tell_refusal(refusal, printer);
     } else {
         tell_chain(error, printer);

@@ -8,6 +8,7 @@ pub(crate) mod load;
 pub(crate) mod login;
 pub(crate) mod logout;
 pub(crate) mod pull;
+pub(crate) mod push;
 pub(crate) mod repo;
 pub(crate) mod save;
 pub(crate) mod server;
@@ -21,6 +22,7 @@ use crate::exit::ExitStatus;
 pub(crate) async fn run(command: Command, app: &App) -> anyhow::Result<ExitStatus> {
     match command {
         Command::Pull(args) => pull::run(args, app).await,
+        Command::Push(args) => push::run(args, app).await,
         Command::Load(args) => load::run(args, app).await,
         Command::Save(args) => save::run(&args, app).await,
         Command::Images(args) => images::run(&args, app).await,

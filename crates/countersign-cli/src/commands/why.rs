@@ -140,7 +140,12 @@ fn parent(role: &RoleName) -> Option<RoleName> {
 }
 
 fn branch(text: &mut String, nodes: &[Node], parent: Option<&RoleName>, indent: &str) {
-    let here: Vec<_> = nodes.iter().filter(|node| node.parent.as_ref() == parent).collect();
+    let belongs = |node: &&Node| match parent {
+        Some(_) => node.parent.as_ref() == parent,
+        // What hangs from a file that never came stands alone.
+        None => !nodes.iter().any(|other| other.role.is_some() && other.role == node.parent),
+    };
+    let here: Vec<_> = nodes.iter().filter(belongs).collect();
     for (index, node) in here.iter().enumerate() {
         let is_last = index + 1 == here.len();
         let (first, rest) = match (parent, is_last) {

@@ -3,9 +3,7 @@
 use countersign_testkit::command::Invocation;
 use countersign_testkit::terminal::Terminal;
 
-use crate::world::{World, assert_snapshot};
-
-const PASSPHRASE: &str = "correct horse battery";
+use crate::world::{PASSPHRASE, World, assert_snapshot};
 
 #[test]
 fn key_is_generated_with_a_variable_and_listed_as_notary_does() {

@@ -1,7 +1,12 @@
 //! `repo`: trust collections, in the vocabulary of Notary's command.
 
+mod export;
+mod init;
 mod list;
 mod lookup;
+mod publish;
+mod reset;
+mod status;
 
 use clap::Subcommand;
 use countersign_client::remote_http::Access;
@@ -23,13 +28,23 @@ pub(crate) struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    Init(init::Args),
     List(list::Args),
     Lookup(lookup::Args),
+    Status(status::Args),
+    Publish(publish::Args),
+    Reset(reset::Args),
+    Export(export::Args),
 }
 
 /// Runs a verb.
 pub(crate) async fn run(args: Args, app: &App) -> anyhow::Result<ExitStatus> {
     match args.verb {
+        Verb::Init(args) => init::run(args, app).await,
+        Verb::Status(args) => status::run(args, app).await,
+        Verb::Publish(args) => publish::run(args, app).await,
+        Verb::Reset(args) => reset::run(args, app).await,
+        Verb::Export(args) => export::run(args, app).await,
         Verb::List(args) => list::run(args, app).await,
         Verb::Lookup(args) => lookup::run(args, app).await,
     }

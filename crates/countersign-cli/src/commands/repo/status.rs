@@ -1,0 +1,64 @@
+//! `repo status`: what is staged.
+
+use countersign_client::changelist::{ChangeList, StagedChange};
+use countersign_core::author::{Change, DelegationEdit};
+use countersign_core::name::{Gun, RoleName, TopRole};
+
+use crate::app::App;
+use crate::exit::ExitStatus;
+use crate::table::table;
+
+/// Show the staged changes of a collection, in Notary's table
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The collection: the full name of a repository, such as docker.io/library/alpine
+    #[arg(value_name = "GUN")]
+    gun: Gun,
+    /// Print JSON, one object for each change
+    #[arg(long)]
+    json: bool,
+}
+
+/// Prints the table.
+///
+/// Source: notary `cmd/notary/tuf.go` (`tufStatus`).
+pub(crate) async fn run(args: Args, app: &App) -> anyhow::Result<ExitStatus> {
+    let changes = ChangeList::new(app.context().trust_dir(), args.gun.clone()).list().await?;
+    let rows: Vec<_> = changes.iter().enumerate().map(|(index, change)| row(index, change)).collect();
+    let printer = app.printer();
+    if args.json {
+        for [_, action, scope, kind, path] in &rows {
+            let json = serde_json::json!({ "action": action, "scope": scope, "type": kind, "path": path });
+            printer.data(json)?;
+        }
+    } else if rows.is_empty() {
+        printer.data(format_args!("No unpublished changes for {}", args.gun))?;
+    } else {
+        let table = table(["#", "ACTION", "SCOPE", "TYPE", "PATH"], &rows);
+        printer.data_text(&format!("Unpublished changes for {}:\n\n{table}", args.gun))?;
+    }
+    Ok(ExitStatus::Success)
+}
+
+/// Source: notary `client/changelist/change.go`, `client/repo.go` (what each kind of change is called).
+fn row(index: usize, staged: &StagedChange) -> [String; 5] {
+    let (action, scope, kind, path) = match &staged.change {
+        Change::SetTarget { role, name, .. } => ("create", role.to_string(), "target", name.as_str()),
+        Change::RemoveTarget { role, name } => ("delete", role.to_string(), "target", name.as_str()),
+        Change::EditDelegation { role, edit } => (action(edit), role.to_string(), "delegation", ""),
+        Change::RemoveDelegation { role } => ("delete", role.to_string(), "delegation", ""),
+        Change::PurgeKeys { below, .. } => ("update", format!("{below}/*"), "delegation", ""),
+        Change::Witness { role } => ("update", role.to_string(), "witness", ""),
+        Change::ReplaceKeys { role, .. } => {
+            ("create", RoleName::from(TopRole::Root).to_string(), "role", role.name())
+        }
+        _ => ("", String::new(), "", ""),
+    };
+    let path = path.escape_debug().to_string();
+    [index.to_string(), action.to_owned(), scope, kind.to_owned(), path]
+}
+
+fn action(edit: &DelegationEdit) -> &'static str {
+    let adds = edit.threshold.is_some() || !edit.add_keys.is_empty() || !edit.add_paths.is_empty();
+    if adds { "create" } else { "update" }
+}
