@@ -7,6 +7,7 @@ mod doctor;
 mod help;
 mod keys;
 mod login;
+mod peers;
 mod policy;
 mod pull;
 mod push;
