@@ -5,6 +5,7 @@
 mod archives;
 mod doctor;
 mod help;
+mod interop;
 mod keys;
 mod login;
 mod peers;
