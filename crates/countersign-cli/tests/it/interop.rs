@@ -5,4 +5,5 @@ mod clock;
 mod publishing;
 mod rotation;
 mod servers;
+mod sql;
 mod stage;

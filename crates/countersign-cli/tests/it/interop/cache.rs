@@ -29,7 +29,8 @@ fn fetched(proxy: &Proxy) -> Vec<String> {
     let exchanges = proxy.exchanges().into_iter();
     let is_there = |status: StatusCode| status.is_success() || status == StatusCode::NOT_MODIFIED;
     let answered = exchanges.filter(|exchange| exchange.status.is_some_and(is_there));
-    let paths = answered.filter_map(|exchange| exchange.path.split_once("/tuf/").map(|(_, file)| file.to_owned()));
+    let paths =
+        answered.filter_map(|exchange| exchange.path.split_once("/tuf/").map(|(_, file)| file.to_owned()));
     let mut files: Vec<_> = paths.collect();
     files.sort();
     proxy.forget_exchanges();
@@ -42,7 +43,8 @@ fn continued(server: &Server) {
     let alice = Person::of(server);
     shop.add(&alice, TEAM, "v1");
     let read = |person: &Person, ours: bool| {
-        if ours { person.ours(&["repo", "list", &gun]) } else { person.theirs(&["list", &gun]) }.expect_success()
+        if ours { person.ours(&["repo", "list", &gun]) } else { person.theirs(&["list", &gun]) }
+            .expect_success()
     };
     for ours_first in [false, true] {
         let (proxy, bob) = behind_a_proxy(server);
@@ -52,7 +54,10 @@ fn continued(server: &Server) {
         let said = read(&bob, !ours_first);
         assert_eq!(fetched(&proxy), ["timestamp.json"], "ours first: {ours_first}");
         assert!(!said.stderr.contains("first use"), "{}", said.stderr);
-        for (file, hash) in before.into_iter().filter(|(file, _)| file.components().any(|part| part.as_os_str() == "metadata")) {
+        for (file, hash) in before
+            .into_iter()
+            .filter(|(file, _)| file.components().any(|part| part.as_os_str() == "metadata"))
+        {
             assert_eq!(bob.state().get(&file), Some(&hash), "{} is as it was", file.display());
         }
     }

@@ -151,13 +151,6 @@ impl Person {
         }
     }
 
-    /// Takes over all of somebody's trust directory.
-    pub(super) fn take_trust_of(&self, other: &Self) {
-        for (name, bytes) in other.files("") {
-            self.world.write(&format!(".docker/trust/{}", name.display()), bytes);
-        }
-    }
-
     /// Every file of the trust directory below `part`, with its content.
     pub(super) fn files(&self, part: &str) -> BTreeMap<PathBuf, Vec<u8>> {
         let base = self.world.path(".docker/trust").join(part);
@@ -210,10 +203,6 @@ impl Shop {
         Self { registry: block_on(Registry::start()).expect("a loopback port is free") }
     }
 
-    pub(super) fn registry(&self) -> &Registry {
-        &self.registry
-    }
-
     /// The full name of a repository.
     pub(super) fn gun(&self, repository: &str) -> String {
         format!("{}/{repository}", self.registry.host())
@@ -230,7 +219,9 @@ impl Shop {
     #[track_caller]
     pub(super) fn push(&self, person: &Person, repository: &str, tag: &str) -> Image {
         let image = load(person, &format!("{}:{tag}", self.gun(repository)));
-        person.ours(&["push", "--engine", "local", &format!("{}:{tag}", self.gun(repository))]).expect_success();
+        person
+            .ours(&["push", "--engine", "local", &format!("{}:{tag}", self.gun(repository))])
+            .expect_success();
         image
     }
 
