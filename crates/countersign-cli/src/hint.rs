@@ -220,6 +220,9 @@ fn engine(error: &EngineError) -> Option<String> {
         EngineError::Transfer(TransferError::Registry(error)) | EngineError::Registry(error) => {
             registry(error)
         }
+        EngineError::Transfer(TransferError::NoPlatform { .. }) => {
+            Some("`--platform` chooses one that there is".to_owned())
+        }
         EngineError::Store(error) => store(error),
         EngineError::NoSuchImage(_) => Some(
             "`countersign images` shows what is here; `countersign load` brings images from archives"

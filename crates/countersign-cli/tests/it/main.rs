@@ -8,6 +8,7 @@ mod help;
 mod interop;
 mod keys;
 mod login;
+mod output;
 mod peers;
 mod policy;
 mod pull;
