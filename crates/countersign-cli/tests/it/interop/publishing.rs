@@ -88,7 +88,6 @@ fn theirs_publishes_to_our_server_and_ours_pulls() {
 }
 
 #[test]
-#[ignore = "until there is `push`"]
 fn both_publish_in_turn_from_one_machine_to_debians_server() {
     let Some(server) = Server::debian() else { return };
     on_one_machine(&server, &[Ours, Theirs, Ours, Ours, Theirs]);
@@ -96,7 +95,6 @@ fn both_publish_in_turn_from_one_machine_to_debians_server() {
 }
 
 #[test]
-#[ignore = "until there is `push`"]
 fn both_publish_in_turn_from_one_machine_to_our_server() {
     let Some(server) = Server::ours() else { return };
     on_one_machine(&server, &[Ours, Theirs, Ours, Ours, Theirs]);
@@ -104,7 +102,6 @@ fn both_publish_in_turn_from_one_machine_to_our_server() {
 }
 
 #[test]
-#[ignore = "until there is `push`"]
 fn both_publish_in_turn_from_two_machines_to_debians_server() {
     let Some(server) = Server::debian() else { return };
     on_two_machines(&server, Ours, Theirs);
@@ -112,7 +109,6 @@ fn both_publish_in_turn_from_two_machines_to_debians_server() {
 }
 
 #[test]
-#[ignore = "until there is `push`"]
 fn both_publish_in_turn_from_two_machines_to_our_server() {
     let Some(server) = Server::ours() else { return };
     on_two_machines(&server, Ours, Theirs);
