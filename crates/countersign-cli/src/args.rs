@@ -5,38 +5,18 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    doctor, generate, images, key, load, login, logout, pull, push, repo, save, server, why,
+    demo, doctor, generate, images, key, load, login, logout, pull, push, repo, save, server, why,
 };
 
 /// Content trust for container images: a publisher signs what a tag means, and nobody gets anything else
 #[derive(Debug, Parser)]
-#[command(name = "countersign", version, propagate_version = false, max_term_width = 100, after_long_help = AFTER_HELP)]
+#[command(name = "countersign", version, propagate_version = false, max_term_width = 100)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) global: Global,
     #[command(subcommand)]
     pub(crate) command: Command,
 }
-
-const AFTER_HELP: &str = "\
-Variables:
-  DOCKER_CONTENT_TRUST_SERVER                 the trust server, https://HOST:PORT; without it, docker.io has Docker Hub's
-                                              and every other registry its own host
-  DOCKER_CONTENT_TRUST_ROOT_PASSPHRASE        opens the root key
-  DOCKER_CONTENT_TRUST_REPOSITORY_PASSPHRASE  opens every other key
-  DOCKER_CONFIG                               Docker's configuration directory
-  XDG_DATA_HOME                               where images are kept, in `countersign/images`
-  HTTPS_PROXY, NO_PROXY, SSL_CERT_FILE        as everywhere
-  NO_COLOR                                    no colours
-  COUNTERSIGN_LOG                             more reports: debug, countersign_client=trace, ...
-
-Files:
-  ~/.docker/trust/private                     private keys
-  ~/.docker/trust/policy.toml                 your policy; /etc/countersign/policy.toml is the system's
-  ~/.docker/tls/HOST:PORT/ca.crt              the authority of a trust server or a registry
-
-Exit codes:
-  0 done, 1 failed or could not be checked, 2 wrong command line, 3 checked and not trusted";
 
 /// What every verb takes.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -67,6 +47,7 @@ pub(crate) enum Command {
     Key(key::Args),
     Server(server::Args),
     Doctor(doctor::Args),
+    Demo(demo::Args),
     #[command(hide = true)]
     Generate(generate::Args),
 }

@@ -8,9 +8,8 @@ use countersign_client::publisher::PublisherError;
 use countersign_client::remote::{FetchError, PublishError};
 use countersign_client::trust_server::{TrustServer, TrustServerError, VARIABLE};
 use countersign_client::updater::{DelegationFault, UpdateError};
-use countersign_core::certificate::CertificateError;
 use countersign_core::name::TopRole;
-use countersign_core::trust::{LeafError, TrustError};
+use countersign_core::trust::TrustError;
 use countersign_engine::EngineError;
 use countersign_registry::auth::AuthError;
 use countersign_registry::client::RegistryError;
@@ -131,13 +130,6 @@ fn trust(error: &TrustError) -> Option<String> {
         TrustError::Expired { .. } => {
             "its publisher has to sign it again; if this machine's clock is wrong, `countersign doctor` says so"
         }
-        TrustError::NoLeaf {
-            source:
-                Some(LeafError::Certificate(CertificateError::Expired { .. } | CertificateError::Early { .. })),
-            ..
-        } => {
-            "if this machine's clock is right (`countersign doctor`), its publisher has to replace the root key's certificate"
-        }
         TrustError::Signature { .. } => {
             "whoever made this file does not hold the keys of this collection; nothing of it is used"
         }
@@ -153,6 +145,9 @@ fn trust(error: &TrustError) -> Option<String> {
         }
         TrustError::NoPin(_) => {
             "ask the publisher for the id of their root key and write it into `trust_pinning.certs` of the policy"
+        }
+        TrustError::NoLeaf { .. } => {
+            "this trust data was signed for another repository, or with a certificate that is no good; nothing of it is used"
         }
         TrustError::Metadata { .. } => {
             "what answered may be no trust server, or somebody changes its answers"
@@ -219,9 +214,6 @@ fn engine(error: &EngineError) -> Option<String> {
     match error {
         EngineError::Transfer(TransferError::Registry(error)) | EngineError::Registry(error) => {
             registry(error)
-        }
-        EngineError::Transfer(TransferError::NoPlatform { .. }) => {
-            Some("`--platform` chooses one that there is".to_owned())
         }
         EngineError::Store(error) => store(error),
         EngineError::NoSuchImage(_) => Some(

@@ -1,5 +1,4 @@
 #![doc = include_str!("../README.md")]
-#![expect(dead_code, reason = "verbs that use the rest arrive with their crates")]
 
 mod app;
 mod args;

@@ -1,5 +1,6 @@
 //! The verbs, one module each: its `Args`, and `run`.
 
+pub(crate) mod demo;
 pub(crate) mod doctor;
 pub(crate) mod generate;
 pub(crate) mod images;
@@ -33,6 +34,7 @@ pub(crate) async fn run(command: Command, app: &App) -> anyhow::Result<ExitStatu
         Command::Key(args) => key::run(&args, app),
         Command::Server(args) => server::run(args, app).await,
         Command::Doctor(args) => doctor::run(args, app).await,
+        Command::Demo(args) => demo::run(args, app).await,
         Command::Generate(args) => generate::run(&args, app.printer()),
     }
 }

@@ -3,13 +3,11 @@
 #![expect(clippy::expect_used, reason = "a test says what it needs")]
 
 mod archives;
+mod demo;
 mod doctor;
 mod help;
-mod interop;
 mod keys;
 mod login;
-mod output;
-mod peers;
 mod policy;
 mod pull;
 mod push;
