@@ -10,13 +10,33 @@ use crate::commands::{
 
 /// Content trust for container images: a publisher signs what a tag means, and nobody gets anything else
 #[derive(Debug, Parser)]
-#[command(name = "countersign", version, propagate_version = false, max_term_width = 100)]
+#[command(name = "countersign", version, propagate_version = false, max_term_width = 100, after_long_help = AFTER_HELP)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) global: Global,
     #[command(subcommand)]
     pub(crate) command: Command,
 }
+
+const AFTER_HELP: &str = "\
+Variables:
+  DOCKER_CONTENT_TRUST_SERVER                 the trust server, https://HOST:PORT; without it, docker.io has Docker Hub's
+                                              and every other registry its own host
+  DOCKER_CONTENT_TRUST_ROOT_PASSPHRASE        opens the root key
+  DOCKER_CONTENT_TRUST_REPOSITORY_PASSPHRASE  opens every other key
+  DOCKER_CONFIG                               Docker's configuration directory
+  XDG_DATA_HOME                               where images are kept, in `countersign/images`
+  HTTPS_PROXY, NO_PROXY, SSL_CERT_FILE        as everywhere
+  NO_COLOR                                    no colours
+  COUNTERSIGN_LOG                             more reports: debug, countersign_client=trace, ...
+
+Files:
+  ~/.docker/trust/private                     private keys
+  ~/.docker/trust/policy.toml                 your policy; /etc/countersign/policy.toml is the system's
+  ~/.docker/tls/HOST:PORT/ca.crt              the authority of a trust server or a registry
+
+Exit codes:
+  0 done, 1 failed or could not be checked, 2 wrong command line, 3 checked and not trusted";
 
 /// What every verb takes.
 #[derive(Clone, Debug, Default, clap::Args)]

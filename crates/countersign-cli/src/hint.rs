@@ -8,8 +8,9 @@ use countersign_client::publisher::PublisherError;
 use countersign_client::remote::{FetchError, PublishError};
 use countersign_client::trust_server::{TrustServer, TrustServerError, VARIABLE};
 use countersign_client::updater::{DelegationFault, UpdateError};
+use countersign_core::certificate::CertificateError;
 use countersign_core::name::TopRole;
-use countersign_core::trust::TrustError;
+use countersign_core::trust::{LeafError, TrustError};
 use countersign_engine::EngineError;
 use countersign_registry::auth::AuthError;
 use countersign_registry::client::RegistryError;
@@ -130,6 +131,13 @@ fn trust(error: &TrustError) -> Option<String> {
         TrustError::Expired { .. } => {
             "its publisher has to sign it again; if this machine's clock is wrong, `countersign doctor` says so"
         }
+        TrustError::NoLeaf {
+            source:
+                Some(LeafError::Certificate(CertificateError::Expired { .. } | CertificateError::Early { .. })),
+            ..
+        } => {
+            "if this machine's clock is right (`countersign doctor`), its publisher has to replace the root key's certificate"
+        }
         TrustError::Signature { .. } => {
             "whoever made this file does not hold the keys of this collection; nothing of it is used"
         }
@@ -214,6 +222,9 @@ fn engine(error: &EngineError) -> Option<String> {
     match error {
         EngineError::Transfer(TransferError::Registry(error)) | EngineError::Registry(error) => {
             registry(error)
+        }
+        EngineError::Transfer(TransferError::NoPlatform { .. }) => {
+            Some("`--platform` chooses one that there is".to_owned())
         }
         EngineError::Store(error) => store(error),
         EngineError::NoSuchImage(_) => Some(

@@ -47,10 +47,10 @@ pub(crate) struct Policy {
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum SnapshotKey {
-    /// The publisher: a stolen server cannot mix old and new files
+    /// The publisher, so that a stolen server cannot mix old and new files
     #[default]
     Client,
-    /// The server: delegated signers can publish by themselves
+    /// The server, so that delegated signers can publish by themselves
     Server,
 }
 

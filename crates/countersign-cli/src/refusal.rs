@@ -43,7 +43,7 @@ pub(crate) enum Refusal {
         gun: Gun,
     },
     /// A tag and a digest that contradict each other.
-    #[error("the reference names {found}, `{}` is signed as {signed}; nothing was pulled", tag.escape_default())]
+    #[error("the reference names {found}, `{}` is signed as {signed}", tag.escape_default())]
     OtherDigest {
         /// The tag.
         tag: String,
@@ -55,6 +55,9 @@ pub(crate) enum Refusal {
     /// All tags, and one of them.
     #[error("tag can't be used with --all-tags/-a")]
     TagWithAll,
+    /// A question about something that needs no trust data.
+    #[error("a digest says by itself which image is meant; name a tag")]
+    NoTag,
     /// A push of something that has no tag which could be signed.
     #[error("cannot push a digest reference")]
     PushDigest,
@@ -74,7 +77,7 @@ impl Refusal {
 
     /// Whether it is the command line that can't be.
     pub(crate) fn is_usage(&self) -> bool {
-        matches!(self, Self::TagWithAll | Self::PushDigest)
+        matches!(self, Self::TagWithAll | Self::NoTag | Self::PushDigest)
     }
 }
 

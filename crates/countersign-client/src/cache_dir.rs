@@ -23,7 +23,7 @@ use countersign_core::time::DateTime;
 use countersign_core::trust::Seen;
 
 use crate::cache::{Cache, CacheDamage, CacheError, CacheUpdate, Cached, Stored};
-use crate::directory::{Content, Directory, Durability, remove_tree};
+use crate::directory::{Content, Directory, remove_tree};
 
 const METADATA: &str = "metadata";
 const SEEN: &str = "seen.json";
@@ -112,6 +112,8 @@ fn load(trust_dir: &Path, gun: &Gun, roles: &[RoleName], limits: &Limits) -> Res
             None => {}
             Some(Content::Special) => damaged("is not a regular file"),
             Some(Content::Large) => damaged("is larger than any such file may be"),
+            // What a power failure leaves of a file that was not on the disk yet: as good as none.
+            Some(Content::Bytes(bytes, _)) if bytes.iter().all(|byte| *byte == 0) => damaged("is empty"),
             Some(Content::Bytes(bytes, modified)) => {
                 if *role == TopRole::Timestamp {
                     cached.confirmed = modified.and_then(date_time);
@@ -148,15 +150,14 @@ fn store(trust_dir: &Path, gun: &Gun, update: &CacheUpdate) -> Result<Stored, Ca
     for (role, bytes) in &update.files {
         let (directory, name) = place(role);
         let directory = metadata.descend_or_create(directory.unwrap_or("."))?;
-        let durability = if *role == TopRole::Root { Durability::Synced } else { Durability::Replaceable };
-        directory.write(&name, bytes, durability)?;
+        directory.write(&name, bytes)?;
     }
     if let Some(modified) = modified {
         metadata.touch("timestamp.json", modified);
     }
     if seen != update.seen {
         let text = serde_json::to_vec(&update.seen).unwrap_or_default();
-        collection.write(SEEN, &text, Durability::Synced)?;
+        collection.write(SEEN, &text)?;
     }
     Ok(Stored::Done)
 }

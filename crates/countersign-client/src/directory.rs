@@ -36,15 +36,6 @@ pub(crate) enum Content {
     Large,
 }
 
-/// Whether a file must have reached the disk before the one after it is written.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Durability {
-    /// It must: nothing could bring it back.
-    Synced,
-    /// It need not: it is verified when it is read, and fetched again.
-    Replaceable,
-}
-
 impl Directory {
     /// Opens `base`, which may be reached over symbolic links; `None` if it isn't there.
     pub(crate) fn open(base: &Path) -> Result<Option<Self>, CacheError> {
@@ -120,29 +111,22 @@ impl Directory {
         Ok(Some(Content::Bytes(bytes, metadata.modified().ok())))
     }
 
-    /// Puts a file in place under `name`, whole or not at all.
-    pub(crate) fn write(&self, name: &str, bytes: &[u8], durability: Durability) -> Result<(), CacheError> {
+    /// Puts a file in place under `name`, whole or not at all, whenever this process is killed.
+    ///
+    /// It is not waited for until it is on the disk: what is written here is verified when it is read, and a power failure
+    /// loses nothing that cannot be fetched again. Waiting would cost a lookup more than all the rest of it.
+    pub(crate) fn write(&self, name: &str, bytes: &[u8]) -> Result<(), CacheError> {
         let temporary = temporary_name(name);
-        let path = self.path.join(name);
-        let failed = |source| io_error("write", &path, source);
-        let written = self.create_file(&temporary).and_then(|mut file| {
-            file.write_all(bytes).map_err(failed)?;
-            if durability == Durability::Synced {
-                file.sync_all().map_err(failed)?;
-            }
-            Ok(())
-        });
-        let placed = written.and_then(|()| {
-            at::renameat(&self.fd, &temporary, &self.fd, name).map_err(|error| failed(error.into()))
+        let failed = |source| io_error("write", &self.path.join(name), source);
+        let placed = self.create_file(&temporary).and_then(|mut file| {
+            file.write_all(bytes)
+                .and_then(|()| Ok(at::renameat(&self.fd, &temporary, &self.fd, name)?))
+                .map_err(failed)
         });
         if placed.is_err() {
             let _ = at::unlinkat(&self.fd, &temporary, AtFlags::empty());
         }
-        placed?;
-        if durability == Durability::Synced {
-            at::fsync(&self.fd).map_err(|error| failed(error.into()))?;
-        }
-        Ok(())
+        placed
     }
 
     /// Makes the file `name`, which must not be there.

@@ -23,8 +23,9 @@ pub fn resolve_tag(
     releases: Releases,
 ) -> Result<TrustedTarget, LookupError> {
     let order = order(collection, releases)?;
-    if let Some(target) = order.iter().find_map(|role| collection.find(role, tag)) {
-        return Ok(target);
+    if let Some(role) = order.iter().find(|role| collection.speaks_of(role, tag)) {
+        // What the first of them says cannot be checked, and no other makes up for it.
+        return collection.find(role, tag).ok_or_else(|| LookupError::NotSigned { tag: tag.clone() });
     }
     match collection.search(&[TopRole::Targets.into()], tag) {
         Some(elsewhere) => Err(LookupError::OnlyElsewhere { tag: tag.clone(), role: elsewhere.role }),

@@ -17,7 +17,7 @@ pub struct Limits {
     pub signatures: usize,
     /// Most root rotations followed in one update. Default 1,024.
     pub root_rotations: usize,
-    /// Most delegated roles loaded in one update. Default 1,024.
+    /// Most delegated roles declared by one file, and most loaded in one update. Default 1,024.
     pub delegations: usize,
 }
 

@@ -82,7 +82,9 @@ pub(crate) async fn run(args: Args, app: &App) -> anyhow::Result<ExitStatus> {
 /// Says where it is and what clients need.
 fn introduce(server: &RunningServer, name: Option<&str>, printer: &Printer) -> anyhow::Result<()> {
     let host = host(server.address(), name);
-    printer.data(format_args!("Trust server: {}", server.url()))?;
+    let url = server.url();
+    let scheme = url.split("://").next().unwrap_or_default();
+    printer.data(format_args!("Trust server: {scheme}://{host}"))?;
     let Some(ca) = server.ca_certificate() else { return Ok(()) };
     let ca = ca.canonicalize().unwrap_or_else(|_| ca.clone());
     printer.data(format_args!("CA certificate: {}", ca.display()))?;

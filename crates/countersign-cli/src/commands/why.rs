@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 
 use countersign_client::remote_http::Access;
-use countersign_client::why::{Link, Verdict, Why, explain};
+use countersign_client::why::{Failure, Link, Verdict, Why, explain};
+use countersign_core::digest::Digest;
 use countersign_core::name::{RoleName, TargetName, TopRole};
 use countersign_core::time::{DateTime, UpdateStart};
 use countersign_registry::reference::ImageReference;
@@ -11,6 +12,7 @@ use countersign_registry::reference::ImageReference;
 use crate::app::App;
 use crate::exit::ExitStatus;
 use crate::output::{ERROR, FAINT, GOOD, HEADING, WARNING};
+use crate::refusal::Refusal;
 use crate::time::{ago, minute, span};
 
 /// Show why an image is trusted, or the first link that fails
@@ -32,11 +34,15 @@ pub(crate) struct Args {
 /// Explains. The exit code is the verdict's.
 pub(crate) async fn run(args: Args, app: &App) -> anyhow::Result<ExitStatus> {
     let image = args.image.or_latest();
-    let name = image.tag().map(|tag| TargetName::from(tag.to_owned()));
+    let Some(tag) = image.tag() else { return Err(Refusal::NoTag.into()) };
+    let name = TargetName::from(tag.to_owned());
     let gun = image.gun();
     let updater = if args.offline { app.offline_updater(&gun)? } else { app.updater(&gun, Access::Pull)? };
     let start = UpdateStart(app.context().now());
-    let why = explain(&updater, start, name.as_ref()).await;
+    let mut why = explain(&updater, start, Some(&name)).await;
+    if let Some(digest) = image.digest() {
+        compare(&mut why, *digest);
+    }
     if args.json {
         app.printer().data(serde_json::to_string(&why)?)?;
     } else {
@@ -47,6 +53,15 @@ pub(crate) async fn run(args: Args, app: &App) -> anyhow::Result<ExitStatus> {
         Verdict::Untrusted => ExitStatus::Untrusted,
         Verdict::Unknown => ExitStatus::Failure,
     })
+}
+
+/// A tag and a digest must agree.
+fn compare(why: &mut Why, found: Digest) {
+    let Some(target) = why.target.take_if(|target| target.digest != found) else { return };
+    let tag = target.name.as_str().to_owned();
+    let refusal = Refusal::OtherDigest { tag, signed: target.digest, found };
+    why.verdict = Verdict::Untrusted;
+    why.failure = Some(Failure { role: Some(target.role), causes: vec![refusal.to_string()] });
 }
 
 /// The verdict, how it came about, and the files as a tree: root at the top, below it what its keys sign.

@@ -28,3 +28,15 @@ fn why_shows_what_failed() {
     let unknown = carol.run(&["why", &site.image("team/app:1")]).expect_code(1);
     bob.assert_told("why_not", &[&unsigned, &nothing, &unknown]);
 }
+
+#[test]
+fn why_compares_a_digest_with_what_is_signed() {
+    let site = Site::start();
+    let image = site.publish(&site.publisher(), "team/app:1", "one");
+    let bob = site.person();
+    bob.run(&["why", &site.image(&format!("team/app:1@{}", image.digest()))]).expect_success();
+    let other = format!("sha256:{}", "0".repeat(64));
+    let output = bob.run(&["why", &site.image(&format!("team/app:1@{other}"))]).expect_code(3);
+    assert!(output.stdout.contains("FAILED the reference names"), "{}", output.stdout);
+    bob.run(&["why", &site.image(&format!("team/app@{other}"))]).expect_code(2);
+}

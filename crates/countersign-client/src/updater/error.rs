@@ -23,7 +23,7 @@ pub enum UpdateError {
         trusted_before: bool,
     },
     /// The server cannot be reached, and no cached timestamp may stand in.
-    #[error("the trust server cannot be asked{}", if .cached.is_some() { ", and the cached trust data cannot stand in" } else { "" })]
+    #[error("the trust server cannot be asked{}", .cached.as_ref().map(|why| format!(", and the cached trust data cannot stand in: {why}")).unwrap_or_default())]
     Unreachable {
         /// Why the server cannot be reached.
         source: FetchError,

@@ -52,20 +52,31 @@ impl Run<'_> {
             self.keep(role, bytes);
         }
         let knows_root = matches!(base, Base::Trusted(_));
+        let root_is_missing = matches!(&root, Some(Err(error)) if error.is_not_found());
         let root = match (base, root) {
             (Base::Trusted(root), answer) if begun => self.published_root(root, answer),
             (Base::Trusted(root), _) => root,
             (Base::Remembered(seen), Some(answer)) => self.remembered_root(&seen, answer)?,
             (_, answer) => self.first_root(answer)?,
         };
-        let timestamp = self.admit_timestamp(timestamp, knows_root)?;
+        let is_missing = matches!(&timestamp, Err(error) if error.is_not_found());
+        if knows_root && is_missing && (root_is_missing || self.has_no_root().await) {
+            return Err(self.no_trust_data());
+        }
+        let timestamp = self.admit_timestamp(timestamp)?;
         Ok((root, timestamp))
     }
 
     /// Asks for the timestamp again, whatever is cached.
     pub(super) async fn timestamp_again(&mut self) -> Result<Offered, UpdateError> {
         let answer = self.ask_timestamp(false).await;
-        self.admit_timestamp(answer, true)
+        self.admit_timestamp(answer)
+    }
+
+    /// Whether the server has no root either, so that a timestamp which isn't there means that nothing is.
+    async fn has_no_root(&self) -> bool {
+        let root = self.fetch(&RemoteFile::current(TopRole::Root), None, None).await;
+        root.is_err_and(|error| error.is_not_found())
     }
 
     async fn ask_timestamp(&self, conditional: bool) -> Result<Fetched, FetchError> {
@@ -75,11 +86,7 @@ impl Run<'_> {
     }
 
     /// Takes the answer to a question for the timestamp, or the cached one where it may stand in.
-    fn admit_timestamp(
-        &mut self,
-        answer: Result<Fetched, FetchError>,
-        knows_root: bool,
-    ) -> Result<Offered, UpdateError> {
+    fn admit_timestamp(&mut self, answer: Result<Fetched, FetchError>) -> Result<Offered, UpdateError> {
         let cached = self.cached_file(TopRole::Timestamp).cloned();
         let file = RemoteFile::current(TopRole::Timestamp);
         match (answer, cached) {
@@ -101,7 +108,6 @@ impl Run<'_> {
             (Err(source), _) if source.is_unreachable() => {
                 Err(UpdateError::Unreachable { source, cached: None })
             }
-            (Err(source), _) if source.is_not_found() && knows_root => Err(self.no_trust_data()),
             (Err(source), _) => Err(UpdateError::Fetch { file, source }),
         }
     }

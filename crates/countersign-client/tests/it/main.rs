@@ -7,12 +7,14 @@ mod collection;
 mod simulator;
 
 mod attacks;
+mod bad_answers;
 mod cache;
 mod changelist;
 mod export;
 mod keystore;
 mod notary;
 mod offline;
+mod people;
 mod publish;
 mod publishing;
 mod releases;

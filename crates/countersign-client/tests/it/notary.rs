@@ -1,104 +1,23 @@
 //! With Debian's `notary-server` and `notary`, in both directions.
 
 use std::path::Path;
-use std::sync::Arc;
 
-use countersign_client::cache_dir::DirectoryCache;
-use countersign_client::changelist::ChangeList;
+use bytes::Bytes;
 use countersign_client::export::{ExportLimits, export};
 use countersign_client::keystore::KeyStore as _;
-use countersign_client::keystore_dir::DirKeyStore;
-use countersign_client::passphrase::{PassphraseVariables, Passphrases, Tries};
-use countersign_client::prompt::Nobody;
-use countersign_client::publisher::{
-    PublishOptions, Published, Publisher, PublisherError, SignedOutcome, SnapshotKey, TagToSign,
-};
-use countersign_client::remote::{FetchError, Fetched, PublishError, Remote, RemoteFile};
-use countersign_client::remote_http::{Access, HttpRemote};
-use countersign_client::updater::{Roles, UpdateError, UpdateSettings, Updater};
+use countersign_client::publisher::{SignedOutcome, SnapshotKey, TagToSign};
+use countersign_client::remote::{FetchError, Fetched, PublishError, Remote as _, RemoteFile};
+use countersign_client::updater::{Roles, UpdateError};
 use countersign_core::author::{Change, DelegationEdit};
 use countersign_core::digest::Digest;
 use countersign_core::metadata::FileMeta;
-use countersign_core::name::{Gun, RoleName, TopRole};
+use countersign_core::name::{RoleName, TopRole};
 use countersign_core::number::Threshold;
-use countersign_core::time::{DateTime, UpdateStart};
-use countersign_registry::auth::{Realms, Session, SessionParts, Tokens};
-use countersign_registry::credentials::Fixed;
-use countersign_registry::http::{HttpClient, HttpConfig};
-use countersign_testkit::peers::{MariaDb, NotaryClient, NotaryServer, PASSPHRASE, present_or_skip};
-use rustls_pki_types::CertificateDer;
-use rustls_pki_types::pem::PemObject as _;
+use countersign_core::time::UpdateStart;
+use countersign_testkit::peers::{MariaDb, NotaryClient, NotaryServer, present_or_skip};
 
 use crate::collection::{name, role};
-use crate::simulator::digest;
-
-const GUN: &str = "example.com/team/app";
-
-fn gun() -> Gun {
-    GUN.parse().expect("a GUN")
-}
-
-fn clock() -> DateTime {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970");
-    DateTime::from_unix_ns(i128::try_from(since.as_nanos()).expect("a time")).expect("a time")
-}
-
-fn remote(url: &str, ca_file: &Path) -> HttpRemote {
-    let pem = std::fs::read(ca_file).expect("a certificate");
-    let authorities = CertificateDer::pem_slice_iter(&pem).collect::<Result<_, _>>().expect("PEM");
-    let http = HttpClient::new(HttpConfig { extra_roots: authorities, ..HttpConfig::default() });
-    let parts = SessionParts {
-        http,
-        tokens: Tokens::new(),
-        host: url.parse().expect("a URL"),
-        credentials: Arc::new(Fixed::anonymous()),
-        realms: Realms::guarded(),
-    };
-    HttpRemote::new(Session::new(parts), url.parse().expect("a server"), gun(), Access::Push)
-}
-
-/// Somebody of ours with a trust directory.
-struct Ours {
-    updater: Updater,
-    keys: Arc<DirKeyStore>,
-    trust_dir: std::path::PathBuf,
-}
-
-impl Ours {
-    fn at(server: &NotaryServer, trust_dir: &Path) -> Self {
-        let remote = Arc::new(remote(&server.url(), &server.ca_file()));
-        let cache = Arc::new(DirectoryCache::new(trust_dir));
-        let variables = PassphraseVariables::from_lookup(|variable| {
-            variable.ends_with("_PASSPHRASE").then(|| PASSPHRASE.into())
-        });
-        let variables = variables.expect("passphrases");
-        let passphrases = Passphrases::new(variables, Arc::new(Nobody), Tries::default());
-        Self {
-            updater: Updater::new(remote, cache, UpdateSettings::new(gun())),
-            keys: Arc::new(DirKeyStore::new(trust_dir, Arc::new(passphrases))),
-            trust_dir: trust_dir.to_owned(),
-        }
-    }
-
-    fn publisher(&self, snapshot_key: SnapshotKey) -> Publisher {
-        let options = PublishOptions { snapshot_key, ..PublishOptions::default() };
-        Publisher::new(&self.updater, self.keys.clone(), options)
-    }
-
-    fn changes(&self) -> ChangeList {
-        ChangeList::new(&self.trust_dir, gun())
-    }
-
-    async fn sign(&self, tag: &str, content: &[u8]) -> Result<Published, PublisherError> {
-        let tag = TagToSign { tag: name(tag), digest: Digest::sha256(content), size: content.len() as u64 };
-        self.publisher(SnapshotKey::Local).publish_target(&tag, clock()).await
-    }
-
-    async fn digest(&self, tag: &str) -> Digest {
-        let refreshed = self.updater.refresh(UpdateStart(clock()), Roles::Pull).await.expect("trusted");
-        digest(&refreshed, tag)
-    }
-}
+use crate::people::{GUN, Ours, Place, clock, remote};
 
 /// What Debian's `notary lookup` prints.
 fn theirs_looks_up(theirs: &NotaryClient, tag: &str, content: &[u8]) {
@@ -122,16 +41,16 @@ fn theirs_adds(theirs: &NotaryClient, dir: &Path, tag: &str, content: &[u8], pub
     theirs.run(&args).expect_success();
 }
 
-async fn both_directions(server: &NotaryServer) {
+async fn both_directions(place: &Place) {
     let dir = tempfile::tempdir().expect("a directory");
-    let ours = Ours::at(server, &dir.path().join("ours"));
+    let ours = Ours::at(place, &dir.path().join("ours"));
     let error = ours.updater.refresh(UpdateStart(clock()), Roles::Pull).await.expect_err("nothing there");
     assert!(matches!(error, UpdateError::NoTrustData { .. }), "{error:?}");
     // Ours publishes, theirs reads.
     let published = ours.sign("v1", b"one").await.expect("published");
     published.confirmed.expect("shown");
     ours.sign("v2", b"two").await.expect("published").confirmed.expect("shown");
-    let theirs = NotaryClient::new(&server.url(), &server.ca_file());
+    let theirs = NotaryClient::new(&place.url, &place.ca_file);
     theirs_looks_up(&theirs, "v1", b"one");
     theirs_looks_up(&theirs, "v2", b"two");
     let content = dir.path().join("content");
@@ -141,10 +60,10 @@ async fn both_directions(server: &NotaryServer) {
     assert_eq!(verified.stdout, "");
     let again = ours.sign("v2", b"two").await.expect("nothing to do");
     assert!(matches!(again.outcome, SignedOutcome::AlreadySigned { .. }));
-    let fresh = Ours::at(server, &dir.path().join("fresh"));
+    let fresh = Ours::at(place, &dir.path().join("fresh"));
     assert_eq!(fresh.digest("v2").await, Digest::sha256(b"two"));
     // Both on one trust directory, one after the other.
-    let theirs = NotaryClient::with_trust_dir(&ours.trust_dir, &server.url(), &server.ca_file());
+    let theirs = NotaryClient::with_trust_dir(&ours.trust_dir, &place.url, &place.ca_file);
     theirs_adds(&theirs, dir.path(), "v3", b"three", true);
     assert_eq!(ours.digest("v3").await, Digest::sha256(b"three"));
     assert_eq!(fresh.digest("v3").await, Digest::sha256(b"three"));
@@ -182,7 +101,8 @@ async fn both_directions(server: &NotaryServer) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ours_and_theirs_work_on_one_collection_in_memory() {
     if present_or_skip(&["notary", "notary-server"]) {
-        both_directions(&NotaryServer::memory()).await;
+        let server = NotaryServer::memory();
+        both_directions(&Place::theirs(&server)).await;
     }
 }
 
@@ -190,7 +110,18 @@ async fn ours_and_theirs_work_on_one_collection_in_memory() {
 async fn ours_and_theirs_work_on_one_collection_on_mariadb() {
     if present_or_skip(&["notary", "notary-server", "mariadbd", "mariadb", "mariadb-install-db"]) {
         let database = MariaDb::start();
-        both_directions(&NotaryServer::mariadb(&database)).await;
+        let server = NotaryServer::mariadb(&database);
+        both_directions(&Place::theirs(&server)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ours_and_theirs_work_on_one_collection_on_our_server() {
+    if present_or_skip(&["notary"]) {
+        let dir = tempfile::tempdir().expect("a directory");
+        let (server, place) = Place::start_ours(dir.path()).await;
+        both_directions(&place).await;
+        server.shutdown().await;
     }
 }
 
@@ -204,7 +135,7 @@ async fn theirs_begins_and_ours_publishes() {
     let dir = tempfile::tempdir().expect("a directory");
     theirs.run(&["init", GUN]).expect_success();
     theirs_adds(&theirs, dir.path(), "v1", b"one", false);
-    let ours = Ours::at(&server, theirs.trust_dir());
+    let ours = Ours::at(&Place::theirs(&server), theirs.trust_dir());
     let published = ours
         .publisher(SnapshotKey::Local)
         .publish_changes(&ours.changes(), clock())
@@ -224,7 +155,7 @@ async fn ours_begins_and_theirs_publishes() {
     }
     let server = NotaryServer::memory();
     let dir = tempfile::tempdir().expect("a directory");
-    let ours = Ours::at(&server, &dir.path().join("trust"));
+    let ours = Ours::at(&Place::theirs(&server), &dir.path().join("trust"));
     ours.publisher(SnapshotKey::Local).init(clock()).await.expect("made");
     let theirs = NotaryClient::with_trust_dir(&ours.trust_dir, &server.url(), &server.ca_file());
     theirs_adds(&theirs, dir.path(), "v1", b"one", true);
@@ -242,12 +173,12 @@ async fn server_held_snapshot_and_delegations_work_with_theirs() {
     let database = MariaDb::start();
     let server = NotaryServer::mariadb(&database);
     let dir = tempfile::tempdir().expect("a directory");
-    let ours = Ours::at(&server, &dir.path().join("trust"));
+    let ours = Ours::at(&Place::theirs(&server), &dir.path().join("trust"));
     let publisher = ours.publisher(SnapshotKey::Server);
     let tag = |tag: &str| TagToSign { tag: name(tag), digest: Digest::sha256(tag.as_bytes()), size: 2 };
     publisher.publish_target(&tag("v<&>1"), clock()).await.expect("published").confirmed.expect("shown");
     // A guess for a delegation that isn't there is answered with 500 by this store.
-    let fresh = Ours::at(&server, &dir.path().join("fresh"));
+    let fresh = Ours::at(&Place::theirs(&server), &dir.path().join("fresh"));
     assert_eq!(fresh.digest("v<&>1").await, Digest::sha256(b"v<&>1"));
     let key = ours.keys.generate("releases", None).expect("a key");
     let edit = DelegationEdit {
@@ -282,7 +213,7 @@ async fn refusals_of_their_server_are_understood() {
     let remote = remote(&server.url(), &server.ca_file());
     let root = RemoteFile::current(TopRole::Root);
     assert!(matches!(remote.fetch(&root, 1 << 20, None).await, Err(FetchError::NotFound { .. })));
-    let targets = bytes::Bytes::from_static(b"{\"signed\":{},\"signatures\":[]}");
+    let targets = Bytes::from_static(b"{\"signed\":{},\"signatures\":[]}");
     let refused = remote.publish(&[(role("targets"), targets)].into()).await.expect_err("no root");
     let PublishError::Rejected { name, message, .. } = &refused else { panic!("{refused:?}") };
     assert_eq!(name, "ErrValidation");
@@ -295,7 +226,7 @@ async fn refusals_of_their_server_are_understood() {
     remote.rotate_key(TopRole::Snapshot).await.expect("a key");
     remote.delete().await.expect("nothing to delete is fine");
     let dir = tempfile::tempdir().expect("a directory");
-    let ours = Ours::at(&server, dir.path());
+    let ours = Ours::at(&Place::theirs(&server), dir.path());
     ours.sign("v1", b"one").await.expect("published");
     let files =
         ours.updater.refresh(UpdateStart(clock()), Roles::Pull).await.expect("trusted").collection.files();

@@ -74,6 +74,16 @@ async fn cache_does_not_stand_in_after_an_answer() {
 }
 
 #[tokio::test]
+async fn timestamp_alone_that_is_not_there_does_not_mean_that_nothing_is() {
+    let sim = Sim::new();
+    let (server, asker) = warm(&sim).await;
+    server.fail("timestamp.json", Fault::NotFound);
+    let error = asker.pull().await.expect_err("an answer");
+    assert!(matches!(error, UpdateError::Fetch { .. }), "{error:?}");
+    assert!(!error.is_untrusted());
+}
+
+#[tokio::test]
 async fn nothing_cached_is_an_error() {
     let sim = Sim::new();
     for fault in UNREACHABLE {

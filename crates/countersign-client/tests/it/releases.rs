@@ -49,6 +49,17 @@ async fn releases_win_over_targets() {
 }
 
 #[tokio::test]
+async fn entry_of_releases_without_a_digest_is_not_made_up_for_by_targets() {
+    let mut sim = delegating();
+    let nothing = FileMeta::new(countersign_core::digest::Hashes::default(), 1);
+    sim.targets("targets/releases").targets.insert(name("v1"), nothing);
+    let server = SimServer::with(&sim.files());
+    let refreshed = Asker::of(&sim, &server).pull().await.expect("trusted");
+    let found = resolve_tag(&refreshed.collection, &name("v1"), Releases::Required);
+    assert!(matches!(found, Err(LookupError::NotSigned { .. })), "{found:?}");
+}
+
+#[tokio::test]
 async fn releases_that_cannot_be_used_is_an_error() {
     let sim = delegating();
     let mut expired = sim.clone();

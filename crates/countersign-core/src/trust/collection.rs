@@ -53,6 +53,7 @@ impl TrustedCollection {
         for (role, targets) in &roles {
             seen.record(role.clone(), targets);
         }
+        seen.release(|role| is_undelegated(role, &roles));
         Self { environment, root, timestamp, snapshot, roles, seen }
     }
 
@@ -112,5 +113,14 @@ impl TrustedCollection {
         ];
         let roles = self.roles.iter().map(|(role, targets)| (role.clone(), targets.bytes()));
         tops.into_iter().chain(roles).map(|(role, bytes)| (role, bytes.clone())).collect()
+    }
+}
+
+/// Whether the loaded roles show that nobody delegates to `role`, or to a role above it, any more.
+fn is_undelegated(role: &RoleName, roles: &BTreeMap<RoleName, Verified<Targets>>) -> bool {
+    let Some(parent) = role.parent() else { return false };
+    match roles.get(&parent) {
+        Some(targets) => targets.delegations.role(role).is_none(),
+        None => is_undelegated(&parent, roles),
     }
 }

@@ -74,7 +74,7 @@ impl DelegationsPhase {
         }
     }
 
-    /// The delegations of the loaded roles that were not loaded yet, in search order.
+    /// The delegations of the loaded roles that were not loaded yet, sorted by name.
     pub fn unloaded(&self) -> Vec<RoleName> {
         let declared = self.roles.values().flat_map(|targets| &targets.delegations.roles);
         let names: BTreeSet<_> = declared.map(|role| role.name.clone()).collect();
@@ -98,6 +98,7 @@ impl DelegationsPhase {
     ///
     /// # Errors
     /// - [`TrustError::NotDelegated`], [`TrustError::NotInSnapshot`]: it is not one that may be loaded.
+    /// - [`TrustError::TooManyDelegations`]: it declares, or there are already, more roles than the limit.
     /// - [`TrustError::Hash`], [`TrustError::Length`], [`TrustError::Signature`], [`TrustError::Rollback`],
     ///   [`TrustError::Equivocation`], [`TrustError::Expired`].
     ///
@@ -111,7 +112,7 @@ impl DelegationsPhase {
         let listed = self.snapshot.file(role).ok_or_else(|| TrustError::NotInSnapshot(role.clone()))?;
         let expected = Expected { role, keys: &keys, listed: Some((listed, "snapshot")) };
         let targets: Verified<Targets> = expected.accept(offered, &self.base.environment, &self.base.seen)?;
-        admit_children(role, &targets)?;
+        admit_children(role, &targets, limit)?;
         self.roles.insert(role.clone(), targets);
         Ok(())
     }
@@ -123,8 +124,11 @@ impl DelegationsPhase {
     }
 }
 
-/// Refuses a document that declares roles other than its own children.
-pub(super) fn admit_children(role: &RoleName, targets: &Targets) -> Result<(), TrustError> {
+/// Refuses a document that declares roles other than its own children, or more than `limit`.
+pub(super) fn admit_children(role: &RoleName, targets: &Targets, limit: usize) -> Result<(), TrustError> {
+    if targets.delegations.roles.len() > limit {
+        return Err(TrustError::TooManyDelegations(limit));
+    }
     match targets.delegations.roles.iter().find(|child| child.name.parent().as_ref() != Some(role)) {
         Some(foreign) => {
             let source = MetadataError::ForeignDelegation(foreign.name.to_string());

@@ -64,8 +64,8 @@ impl Expected<'_> {
         environment: &Environment,
         seen: &Seen,
     ) -> Result<Verified<T>, TrustError> {
-        let digest = Digest::sha256(&offered.bytes);
         self.admit_size(&offered.bytes, environment)?;
+        let digest = Digest::sha256(&offered.bytes);
         self.admit_hashes(&offered, digest)?;
         let document = self.verify(offered.bytes, digest, environment)?;
         seen.admit(self.role, self.keys, &document)?;
@@ -102,12 +102,7 @@ impl Expected<'_> {
             let source = MetadataError::Large { found, max };
             return Err(TrustError::Metadata { role: self.role.clone(), source });
         }
-        match self.listed {
-            Some((meta, listed_by)) if found > meta.length => {
-                Err(TrustError::Length { role: self.role.clone(), listed_by, found, length: meta.length })
-            }
-            _ => Ok(()),
-        }
+        self.listed.map_or(Ok(()), |(meta, listed_by)| admit_length(self.role, bytes, meta, listed_by))
     }
 
     fn admit_hashes(&self, offered: &Offered, digest: Digest) -> Result<(), TrustError> {
@@ -123,6 +118,30 @@ impl Expected<'_> {
         });
         checked.map_err(|source| TrustError::Hash { role: self.role.clone(), listed_by, source })
     }
+}
+
+/// Refuses a file of `role` that is longer than `meta` says, or has another hash than any that `meta` names.
+pub(super) fn admit_listed(
+    role: &RoleName,
+    bytes: &Bytes,
+    meta: &FileMeta,
+    listed_by: &'static str,
+) -> Result<(), TrustError> {
+    admit_length(role, bytes, meta, listed_by)?;
+    meta.hashes.verify(bytes).map_err(|source| TrustError::Hash { role: role.clone(), listed_by, source })
+}
+
+fn admit_length(
+    role: &RoleName,
+    bytes: &Bytes,
+    meta: &FileMeta,
+    listed_by: &'static str,
+) -> Result<(), TrustError> {
+    let (found, length) = (bytes.len() as u64, meta.length);
+    if found > length {
+        return Err(TrustError::Length { role: role.clone(), listed_by, found, length });
+    }
+    Ok(())
 }
 
 /// Refuses a document whose time is over.

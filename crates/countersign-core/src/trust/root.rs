@@ -22,10 +22,12 @@ pub struct RootPhase(Base);
 impl RootPhase {
     /// Trusts `bytes` as the first root that is ever seen here, if the pinning rules allow it.
     ///
-    /// `bytes` is the newest root file. Pins and expiry are looked at when the phase is finished.
+    /// `bytes` is the newest root file. Pins and expiry are looked at when the phase is finished. Where `seen` knows a root
+    /// there is no first use: only that very file is taken.
     ///
     /// # Errors
     /// - [`TrustError::NoPin`]: nothing is pinned and first use is switched off.
+    /// - [`TrustError::Hash`]: `seen` knows another root.
     /// - [`TrustError::NoLeaf`], [`TrustError::Signature`]: its own certificates or signatures do not hold.
     ///
     /// Source: TUF 1.0.34 §5.2; notary `trustpinning/certs.go`.
@@ -33,7 +35,10 @@ impl RootPhase {
         if let PinRule::Refused = environment.pinning.rule(&environment.gun) {
             return Err(TrustError::NoPin(environment.gun.clone()));
         }
-        Self::trust_cached(environment, bytes, seen)
+        match seen.file(&TopRole::Root.into()).cloned() {
+            Some(remembered) => Self::trust_remembered(environment, bytes, seen, &remembered),
+            None => Self::trust_cached(environment, bytes, seen),
+        }
     }
 
     /// Trusts `bytes` as the root that was trusted before: it comes from the cache or from a server's store.

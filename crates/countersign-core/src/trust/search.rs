@@ -1,15 +1,16 @@
 //! Search: which role may say what a name means, and which one says it first.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, VecDeque};
 
-use crate::metadata::{Delegation, FileMeta};
+use crate::metadata::{FileMeta, Prefixes};
 use crate::name::{RoleName, TargetName, TopRole};
 use crate::trust::{TrustedCollection, TrustedTarget};
 
 /// A role met on a walk, with the name prefixes that it may speak of.
 struct Stop<'a> {
     role: &'a RoleName,
-    paths: Vec<&'a str>,
+    paths: Prefixes<'a>,
 }
 
 impl TrustedCollection {
@@ -18,16 +19,24 @@ impl TrustedCollection {
     /// A target without a SHA-256 is nothing that could be checked, and is left out.
     pub fn find(&self, role: &RoleName, name: &TargetName) -> Option<TrustedTarget> {
         let stop = self.walk(role, &[]).into_iter().find(|stop| stop.role == role)?;
-        self.at(&stop, name)
+        trusted(role, name, self.at(&stop, name)?)
+    }
+
+    /// Whether exactly `role` has an entry of `name` and may have one, even if [`find`](Self::find) leaves it out.
+    pub fn speaks_of(&self, role: &RoleName, name: &TargetName) -> bool {
+        self.walk(role, &[]).iter().any(|stop| stop.role == role && self.at(stop, name).is_some())
     }
 
     /// What `name` means: the roles of `order` are asked in turn, each with its delegations, breadth first.
     ///
-    /// A role named in `order` is asked at its own turn only.
+    /// A role named in `order` is asked at its own turn only. The first role that speaks of `name` decides: if it names no
+    /// SHA-256, nothing is found.
     ///
     /// Source: notary `client/client.go` (`GetTargetByName`), `tuf/tuf.go` (`WalkTargets`).
     pub fn search(&self, order: &[RoleName], name: &TargetName) -> Option<TrustedTarget> {
-        order.iter().find_map(|role| self.walk(role, order).iter().find_map(|stop| self.at(stop, name)))
+        let mut stops = order.iter().flat_map(|role| self.walk(role, order));
+        let (role, meta) = stops.find_map(|stop| Some((stop.role, self.at(&stop, name)?)))?;
+        trusted(role, name, meta)
     }
 
     /// Every target that [`search`](Self::search) would find, sorted by name.
@@ -36,20 +45,22 @@ impl TrustedCollection {
         for stop in order.iter().flat_map(|role| self.walk(role, order)) {
             let Some(targets) = self.targets(stop.role) else { continue };
             for (name, meta) in targets.targets.entries() {
-                if stop.speaks_of(&name) && !found.contains_key(&name) {
-                    found.extend(trusted(stop.role, &name, meta).map(|target| (name, target)));
+                if stop.paths.cover(name.as_str())
+                    && let Entry::Vacant(entry) = found.entry(name)
+                {
+                    let target = trusted(stop.role, entry.key(), meta);
+                    entry.insert(target);
                 }
             }
         }
-        found.into_values().collect()
+        found.into_values().flatten().collect()
     }
 
-    fn at(&self, stop: &Stop<'_>, name: &TargetName) -> Option<TrustedTarget> {
-        if !stop.speaks_of(name) {
+    fn at(&self, stop: &Stop<'_>, name: &TargetName) -> Option<FileMeta> {
+        if !stop.paths.cover(name.as_str()) {
             return None;
         }
-        let meta = self.targets(stop.role)?.targets.find(name)?;
-        trusted(stop.role, name, meta.into_owned())
+        Some(self.targets(stop.role)?.targets.find(name)?.into_owned())
     }
 
     /// The roles at and below `from`, breadth first in the files' order, without those of `skip` other than `from`.
@@ -57,11 +68,17 @@ impl TrustedCollection {
         let Some((top, _)) = self.roles().get_key_value(&RoleName::from(TopRole::Targets)) else {
             return Vec::new();
         };
-        let mut queue = VecDeque::from([Stop { role: top, paths: vec![""] }]);
+        if from != top && !from.is_delegation() {
+            return Vec::new();
+        }
+        let mut queue = VecDeque::from([Stop { role: top, paths: Prefixes::all() }]);
         let mut stops = Vec::new();
         while let Some(stop) = queue.pop_front() {
             let Some(targets) = self.targets(stop.role) else { continue };
-            let children = || targets.delegations.roles.iter().map(|child| stop.child(child));
+            let children = || {
+                let declared = targets.delegations.roles.iter();
+                declared.map(|child| Stop { role: &child.name, paths: stop.paths.restrict(child) })
+            };
             if is_below(from, stop.role) {
                 queue.extend(children().filter(|child| child.role == from || is_below(from, child.role)));
             } else if stop.role == from || !skip.contains(stop.role) {
@@ -70,19 +87,6 @@ impl TrustedCollection {
             }
         }
         stops
-    }
-}
-
-impl<'a> Stop<'a> {
-    fn speaks_of(&self, name: &TargetName) -> bool {
-        self.paths.iter().any(|path| name.as_str().starts_with(path))
-    }
-
-    /// A delegation keeps those of its paths that lie within its parent's; one that is wider is dropped, not narrowed.
-    fn child(&self, delegation: &'a Delegation) -> Self {
-        let within = |path: &&str| self.paths.iter().any(|parent| path.starts_with(parent));
-        let paths = delegation.paths.iter().map(String::as_str).filter(within).collect();
-        Self { role: &delegation.name, paths }
     }
 }
 

@@ -30,7 +30,7 @@ pub struct SeenFile {
     pub version: MetaVersion,
     /// The SHA-256 of the whole file.
     pub sha256: Digest,
-    /// Canonical ids of the keys whose signatures were valid.
+    /// Canonical ids of the keys whose signatures were valid; empty once the role was delegated to nobody.
     pub signers: BTreeSet<KeyId>,
 }
 
@@ -59,6 +59,16 @@ impl Seen {
     pub(super) fn raise<T: Document>(&mut self, role: RoleName, keys: &RoleKeys, document: &Verified<T>) {
         if self.floor(&role, keys).is_none_or(|floor| floor.version < document.version()) {
             self.record(role, document);
+        }
+    }
+
+    /// Voids the floors of roles that lost every key, because `is_undelegated` says that they are no roles any more. Their
+    /// versions stay on record: a role of that name must go on from there.
+    pub(super) fn release(&mut self, is_undelegated: impl Fn(&RoleName) -> bool) {
+        for (role, file) in &mut self.0 {
+            if is_undelegated(role) {
+                file.signers.clear();
+            }
         }
     }
 

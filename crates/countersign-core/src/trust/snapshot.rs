@@ -3,7 +3,7 @@
 use crate::metadata::{FileMeta, Root, Snapshot, Timestamp};
 use crate::name::{RoleName, TopRole};
 use crate::signature::Verified;
-use crate::trust::file::Expected;
+use crate::trust::file::{Expected, admit_listed};
 use crate::trust::{Base, Offered, TargetsPhase, TrustError};
 
 /// A trusted timestamp. The snapshot that it names is wanted.
@@ -47,10 +47,10 @@ impl SnapshotPhase {
         let listed = Some((&timestamp.snapshot, "timestamp"));
         let expected = Expected { role: &role, keys: &keys, listed };
         let snapshot: Verified<Snapshot> = expected.accept(offered, &base.environment, &base.seen)?;
-        let root = snapshot.file(&TopRole::Root.into()).and_then(|meta| meta.hashes.sha256());
-        if root != Some(base.root.digest()) {
-            return Err(TrustError::OtherRoot { trusted: base.root.version });
-        }
+        let root = snapshot.file(&TopRole::Root.into());
+        let root = root.filter(|meta| meta.hashes.sha256() == Some(base.root.digest()));
+        let root = root.ok_or(TrustError::OtherRoot { trusted: base.root.version })?;
+        admit_listed(&TopRole::Root.into(), base.root.bytes(), root, "snapshot")?;
         Ok(TargetsPhase::new(base, timestamp, snapshot))
     }
 }

@@ -48,7 +48,7 @@ impl TargetsPhase {
         let listed = snapshot.file(&role).ok_or_else(|| TrustError::NotInSnapshot(role.clone()))?;
         let expected = Expected { role: &role, keys: &keys, listed: Some((listed, "snapshot")) };
         let targets = expected.accept(offered, &base.environment, &base.seen)?;
-        admit_children(&role, &targets)?;
+        admit_children(&role, &targets, base.environment.limits.delegations)?;
         Ok(DelegationsPhase::new(base, timestamp, snapshot, targets))
     }
 }

@@ -93,3 +93,43 @@ fn target_without_a_known_digest_is_not_found() {
     sim.targets("targets").targets.insert(name("blank"), nothing);
     assert_eq!(found(&collection(&sim), &["targets"], "blank"), None);
 }
+
+/// What the first role says is not made up for by a later one: nobody may say that a name means what it likes.
+#[test]
+fn entry_without_a_known_digest_hides_those_of_later_roles() {
+    let mut sim = Sim::new();
+    sim.delegate("targets/releases", &[""]);
+    let nothing = countersign_core::metadata::FileMeta::new(countersign_core::digest::Hashes::default(), 1);
+    sim.targets("targets/releases").targets.insert(name("v1"), nothing);
+    let collection = collection(&sim);
+    assert_eq!(found(&collection, &["targets/releases", "targets"], "v1"), None);
+    assert_eq!(found(&collection, &["targets"], "v1").as_deref(), Some("targets"));
+    assert!(collection.list(&[role("targets/releases"), role("targets")]).is_empty());
+}
+
+/// As Notary's walk: a role that is not `targets` nor below it has no subtree.
+#[test]
+fn role_without_targets_speaks_of_nothing() {
+    let collection = collection(&Sim::new());
+    for order in ["root", "snapshot", "timestamp", "targets/nobody"] {
+        assert_eq!(found(&collection, &[order], "v1"), None, "{order}");
+        assert!(collection.list(&[role(order)]).is_empty(), "{order}");
+    }
+}
+
+/// A delegate can declare very many paths below very many paths; comparing each with each would take minutes.
+#[test]
+fn very_many_paths_on_every_level_are_searched_at_once() {
+    let mut sim = Sim::new();
+    let paths: Vec<String> = (0..30_000).map(|number| format!("{number:05}/")).collect();
+    let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
+    sim.delegate("targets/a", &paths);
+    sim.delegate("targets/a/b", &paths);
+    sim.delegate("targets/a/b/c", &paths);
+    sim.set_in("targets/a/b/c", "29999/x", b"x");
+    sim.set_in("targets/a/b/c", "30000/x", b"x");
+    let collection = collection(&sim);
+    assert_eq!(found(&collection, &["targets"], "29999/x").as_deref(), Some("targets/a/b/c"));
+    assert_eq!(found(&collection, &["targets"], "30000/x"), None);
+    assert_eq!(collection.list(&[role("targets")]).len(), 2);
+}

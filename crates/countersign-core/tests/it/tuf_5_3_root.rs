@@ -148,6 +148,22 @@ fn remembered_root_must_be_the_very_file() {
     assert!(RootPhase::trust_remembered(sim.environment(), first.root, seen, &remembered).is_ok());
 }
 
+/// A lost cache is no first use: a root that was never led to, however new, would be whatever the server likes.
+#[test]
+fn first_use_is_over_once_a_root_was_seen() {
+    let mut sim = Sim::new();
+    let first = sim.files();
+    let seen = sim.first_update(&first).expect("trusted").seen().clone();
+    let mut stranger = Sim::new();
+    stranger.root.version = version(2);
+    let refused = RootPhase::trust_first(sim.environment(), stranger.files().root, seen.clone());
+    assert!(matches!(refused, Err(TrustError::Hash { .. })));
+    sim.next_root();
+    let refused = RootPhase::trust_first(sim.environment(), sim.files().root, seen.clone());
+    assert!(matches!(refused, Err(TrustError::Hash { .. })), "one root was left out");
+    assert!(RootPhase::trust_first(sim.environment(), first.root, seen).is_ok());
+}
+
 #[test]
 fn root_certificate_for_another_collection_is_rejected() {
     let mut sim = Sim::new();

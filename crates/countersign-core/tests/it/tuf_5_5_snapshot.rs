@@ -127,6 +127,28 @@ fn snapshot_without_a_sha256_of_targets_is_rejected() {
 }
 
 #[test]
+fn snapshot_whose_other_hash_or_length_of_root_differs_is_rejected() {
+    use countersign_core::digest::{Algorithm, Digest};
+    let sim = Sim::new();
+    let files = sim.files();
+    let listing = |root: FileMeta| {
+        let mut snapshot = sim.snapshot.clone();
+        snapshot.meta.insert("root".to_owned(), root);
+        let targets = FileMeta::of(&files.roles[&TopRole::Targets.into()]);
+        snapshot.meta.insert("targets".to_owned(), targets);
+        sim.first_update(&sim.seal(files.root.clone(), &snapshot, files.roles.clone()))
+    };
+    let mut wrong = FileMeta::of(&files.root);
+    wrong.hashes.insert(Digest::of(Algorithm::Sha512, b"other"));
+    assert!(matches!(listing(wrong), Err(TrustError::Hash { listed_by: "snapshot", .. })));
+    let mut short = FileMeta::of(&files.root);
+    short.length -= 1;
+    assert!(matches!(listing(short.clone()), Err(TrustError::Length { listed_by: "snapshot", .. })));
+    short.length += 2;
+    assert!(listing(short).is_ok(), "a length is a bound (T9)");
+}
+
+#[test]
 fn cached_copy_is_checked_by_sha256_and_a_download_by_every_hash() {
     let sim = Sim::new();
     let files = sim.files();

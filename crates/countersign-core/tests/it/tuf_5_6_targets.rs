@@ -1,11 +1,11 @@
 //! TUF 1.0.34 §5.6: targets, and every delegated role by the same checks.
 
 use countersign_core::key::{KeyType, PublicKey};
-use countersign_core::metadata::FileMeta;
+use countersign_core::metadata::{Delegation, Delegations, FileMeta};
 use countersign_core::name::TopRole;
 use countersign_core::number::Threshold;
 use countersign_core::sign::SecretKey;
-use countersign_core::trust::{Seen, Standing, TrustError};
+use countersign_core::trust::{Offered, RootPhase, Seen, Standing, TrustError};
 
 use crate::simulator::{Files, Sim, key, now, role, version};
 
@@ -110,9 +110,19 @@ fn role_that_nobody_delegates_to_is_not_loaded() {
     assert_eq!(other.first_update(&other.files()).expect("trusted").roles().len(), 2);
 }
 
+/// Whether `targets/a` is delegated and unpublished when `files` are all there is.
+fn is_unpublished(sim: &Sim, files: &Files, seen: Seen) -> Result<bool, TrustError> {
+    let offered = |bytes: &bytes::Bytes| Offered::fetched(bytes.clone());
+    let phase = RootPhase::trust_first(sim.environment(), files.root.clone(), seen)?
+        .finish_root()?
+        .accept_timestamp(offered(&files.timestamp))?
+        .accept_snapshot(offered(&files.snapshot))?
+        .accept_targets(offered(&files.roles[&role("targets")]))?;
+    Ok(phase.standing(&role("targets/a"))? == Standing::Unpublished)
+}
+
 #[test]
 fn delegation_that_was_never_published_is_said_to_be_so() {
-    use countersign_core::trust::{Offered, RootPhase};
     let mut sim = Sim::new();
     sim.delegate("targets/releases", &[""]);
     sim.roles.remove(&role("targets/releases"));
@@ -166,16 +176,57 @@ fn delegate_whose_certificate_expired_may_sign_and_one_with_swapped_dates_may_no
     }
 }
 
+#[test]
+fn file_that_declares_more_delegations_than_the_limit_is_rejected() {
+    let mut sim = Sim::new();
+    for (declared, is_trusted) in [(1_024, true), (1_025, false)] {
+        let roles =
+            (0..declared).map(|number| Delegation::new(role(&format!("targets/{number}")), Threshold::ONE));
+        sim.targets("targets").delegations.roles = roles.collect();
+        let outcome = sim.first_update(&sim.files());
+        assert_eq!(outcome.is_ok(), is_trusted, "{declared}");
+        assert!(is_trusted || matches!(outcome, Err(TrustError::TooManyDelegations(1_024))));
+    }
+}
+
+/// Taking a delegation away takes its keys away, and so its floor: the same keys may begin again later.
+#[test]
+fn floor_of_a_delegation_is_void_once_it_was_delegated_to_nobody() {
+    let mut sim = Sim::new();
+    sim.delegate("targets/a", &[""]);
+    sim.delegate("targets/a/b", &[""]);
+    let with = sim.publish();
+    let seen = sim.first_update(&with).expect("trusted").seen().clone();
+    let removed = sim.clone();
+    sim.targets("targets").delegations = Delegations::default();
+    sim.roles.retain(|role, _| !role.is_delegation());
+    let without = sim.publish();
+    let after = sim.update(&without, seen.clone()).expect("nobody is delegated to").seen().clone();
+    for of in ["targets/a", "targets/a/b"] {
+        let (before, after) = (seen.file(&role(of)).expect("seen"), after.file(&role(of)).expect("kept"));
+        assert_eq!((before.version, before.signers.len()), (after.version, 1));
+        assert!(after.signers.is_empty());
+    }
+    // Delegated to again, by the same key, and not published yet.
+    let delegations = removed.roles[&role("targets")].delegations.clone();
+    sim.targets("targets").delegations = delegations;
+    sim.publish();
+    let again = sim.files();
+    assert!(sim.update(&again, after.clone()).is_ok());
+    assert!(is_unpublished(&sim, &again, after).expect("no removal"));
+    assert!(matches!(is_unpublished(&sim, &again, seen), Err(TrustError::RoleRemoved { .. })));
+}
+
 /// A delegate may only declare roles below itself.
 #[test]
 fn delegate_that_declares_a_foreign_role_is_rejected() {
     let mut sim = Sim::new();
     sim.delegate("targets/a", &[""]);
-    let foreign = countersign_core::metadata::Delegation::new(role("targets/b/c"), Threshold::ONE);
+    let foreign = Delegation::new(role("targets/b/c"), Threshold::ONE);
     sim.targets("targets/a").delegations.roles.push(foreign);
     assert!(matches!(refused(&sim, &sim.files(), Seen::default()), TrustError::Metadata { .. }));
     let mut sim = Sim::new();
-    let foreign = countersign_core::metadata::Delegation::new(role("targets/b/c"), Threshold::ONE);
+    let foreign = Delegation::new(role("targets/b/c"), Threshold::ONE);
     sim.targets("targets").delegations.roles.push(foreign);
     assert!(matches!(refused(&sim, &sim.files(), Seen::default()), TrustError::Metadata { .. }));
 }

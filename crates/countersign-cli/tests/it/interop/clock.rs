@@ -1,0 +1,86 @@
+//! Clocks that are wrong, and files that are too old, role by role.
+
+use countersign_testkit::command::Output;
+use countersign_testkit::peers::present_or_skip;
+
+use super::stage::{Person, Server, Shop, serve};
+
+const TEAM: &str = "team/app";
+
+/// A collection on Debian's server, whose certificate never expires, and somebody who saw it.
+fn scene() -> Option<(Server, String, Person)> {
+    if !present_or_skip(&["faketime"]) {
+        return None;
+    }
+    let server = Server::debian()?;
+    let shop = Shop::open();
+    let gun = shop.gun(TEAM);
+    shop.add(&Person::of(&server), TEAM, "v1");
+    let reader = Person::of(&server);
+    reader.ours(&["repo", "lookup", &gun, "v1"]).expect_success();
+    Some((server, gun, reader))
+}
+
+fn at(person: &Person, time: &str, args: &[&str]) -> Output {
+    person.world().program(args).clock(time).run()
+}
+
+#[test]
+fn clock_that_is_ahead_makes_the_timestamp_expire_and_nothing_else_changes() {
+    let Some((server, gun, reader)) = scene() else { return };
+    for person in [&reader, &Person::of(&server)] {
+        let before = person.state();
+        for time in ["+15 days", "+4 years", "+11 years"] {
+            let output = at(person, time, &["repo", "lookup", &gun, "v1"]).expect_code(3);
+            // After ten years the root's own certificate is over.
+            let what = if time == "+11 years" { "the certificate" } else { "timestamp" };
+            assert!(output.stderr.contains(&format!("{what} expired at ")), "{}", output.transcript());
+            assert!(output.stderr.contains("clock"), "{}", output.transcript());
+            assert_eq!(person.state(), before, "{time}");
+        }
+        person.ours(&["repo", "lookup", &gun, "v1"]).expect_success();
+        at(person, "+13 days", &["repo", "lookup", &gun, "v1"]).expect_success();
+    }
+}
+
+#[test]
+fn clock_that_is_behind_meets_a_root_from_the_future() {
+    let Some((server, gun, reader)) = scene() else { return };
+    for person in [&reader, &Person::of(&server)] {
+        let before = person.state();
+        let output = at(person, "2001-01-01 00:00:00", &["repo", "lookup", &gun, "v1"]).expect_code(3);
+        assert!(output.stderr.contains("not valid before"), "{}", output.transcript());
+        assert_eq!(person.state(), before);
+        person.ours(&["repo", "lookup", &gun, "v1"]).expect_success();
+    }
+}
+
+/// The same server, years later: it has renewed what it signs by itself, and nobody else has signed anything.
+#[test]
+fn roles_that_nobody_signed_for_years_are_refused_one_after_the_other() {
+    if !present_or_skip(&["notary", "faketime"]) {
+        return;
+    }
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let ca_file = dir.path().join("data/ca.crt");
+    let shop = Shop::open();
+    let (client_held, server_held) = (shop.gun("client/app"), shop.gun("server/app"));
+    {
+        let (_server, port) = serve(dir.path(), &|server| server);
+        let alice = Person::at(&format!("https://127.0.0.1:{port}"), &ca_file);
+        shop.add(&alice, "client/app", "v1");
+        shop.add(&alice, "server/app", "v1");
+        alice.theirs(&["key", "rotate", &server_held, "snapshot", "--server-managed"]).expect_success();
+    }
+    for (years, gun, role) in
+        [(4, &client_held, "snapshot"), (4, &server_held, "targets"), (9, &server_held, "targets")]
+    {
+        let time = format!("+{years} years");
+        let (_server, port) = serve(dir.path(), &|server| server.clock(&time));
+        let bob = Person::at(&format!("https://127.0.0.1:{port}"), &ca_file);
+        let output = at(&bob, &time, &["repo", "lookup", gun, "v1"]).expect_code(3);
+        assert!(output.stderr.contains(&format!("{role} expired at ")), "{years}: {}", output.transcript());
+        assert!(output.stderr.contains("its publisher has to sign it again"), "{}", output.transcript());
+        assert!(bob.state().is_empty(), "{:?}", bob.state());
+    }
+}

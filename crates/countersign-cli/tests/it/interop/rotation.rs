@@ -1,0 +1,71 @@
+//! Keys that Debian's client rotates: ours follows with the cache that it has.
+
+use super::stage::{Person, Server, Shop, gets};
+
+const TEAM: &str = "team/app";
+
+/// Somebody published, somebody else saw it; then one key after the other is replaced.
+fn follow(server: &Server) {
+    let shop = Shop::open();
+    let gun = shop.gun(TEAM);
+    let (alice, bob) = (Person::of(server), Person::of(server));
+    let first = shop.add(&alice, TEAM, "v0");
+    bob.ours(&["repo", "list", &gun]).expect_success();
+    let rotations = [
+        &["key", "rotate", &gun, "targets"][..],
+        &["key", "rotate", &gun, "snapshot"],
+        &["key", "rotate", &gun, "timestamp", "--server-managed"],
+        &["key", "rotate", &gun, "snapshot", "--server-managed"],
+        &["key", "rotate", &gun, "root"],
+    ];
+    for (turn, rotation) in rotations.into_iter().enumerate() {
+        alice.notary().invocation(rotation).stdin("yes\n").run().expect_success();
+        let seen = bob.ours(&["repo", "lookup", &gun, "v0"]).expect_success();
+        assert_eq!(seen.stderr, "", "nothing is worth a word after {rotation:?}");
+        let root = bob.cached(&gun, "root");
+        assert_eq!(root["signed"]["version"], turn + 2, "after {rotation:?}");
+        // What is published with the new keys is seen, too.
+        let tag = format!("v{}", turn + 1);
+        let image = shop.add(&alice, TEAM, &tag);
+        gets(&bob, &gun, &tag, &image);
+    }
+    gets(&bob, &gun, "v0", &first);
+    // Somebody who was away all the time follows at once, and so does a stranger.
+    gets(&Person::of(server), &gun, "v0", &first);
+}
+
+/// A cache of before all rotations leads to the end of them.
+fn catch_up(server: &Server) {
+    let shop = Shop::open();
+    let gun = shop.gun(TEAM);
+    let (alice, bob, carol) = (Person::of(server), Person::of(server), Person::of(server));
+    shop.add(&alice, TEAM, "v0");
+    bob.ours(&["repo", "list", &gun]).expect_success();
+    carol.theirs(&["list", &gun]).expect_success();
+    for _ in 0..3 {
+        alice.notary().invocation(&["key", "rotate", &gun, "root"]).stdin("yes\n").run().expect_success();
+        alice.theirs(&["key", "rotate", &gun, "targets"]).expect_success();
+    }
+    let image = shop.add(&alice, TEAM, "v1");
+    // Bob's cache is ours, Carol's was made by theirs.
+    for person in [bob, carol] {
+        let seen = person.ours(&["repo", "lookup", &gun, "v1"]).expect_success();
+        assert!(!seen.stderr.contains("first use"), "{}", seen.stderr);
+        assert_eq!(person.cached(&gun, "root")["signed"]["version"], 7);
+        gets(&person, &gun, "v1", &image);
+    }
+}
+
+#[test]
+fn each_key_rotated_on_debians_server_is_followed() {
+    let Some(server) = Server::debian() else { return };
+    follow(&server);
+    catch_up(&server);
+}
+
+#[test]
+fn each_key_rotated_on_our_server_is_followed() {
+    let Some(server) = Server::ours() else { return };
+    follow(&server);
+    catch_up(&server);
+}
