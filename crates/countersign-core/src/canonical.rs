@@ -13,7 +13,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess,
 use serde_json::{Map, Value};
 
 /// Largest magnitude of an integer: what a double can carry exactly, since Notary decodes numbers as doubles.
-const MAX_INTEGER: u64 = 1 << 53;
+pub(crate) const MAX_INTEGER: u64 = 1 << 53;
 
 /// The canonical bytes of `value`.
 ///

@@ -232,6 +232,11 @@ impl Hashes {
         self.sha256().into_iter().chain(self.sha512())
     }
 
+    /// The names of all algorithms, known or not.
+    pub(crate) fn algorithms(&self) -> impl Iterator<Item = &str> {
+        self.entries().into_keys()
+    }
+
     /// Compares `content` with every known digest; at least one must be named.
     ///
     /// # Errors

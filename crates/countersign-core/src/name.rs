@@ -135,6 +135,11 @@ impl RoleName {
         self.top().is_none()
     }
 
+    /// Whether this is a delegation at any depth under `ancestor`.
+    pub fn is_below(&self, ancestor: &Self) -> bool {
+        self.0.strip_prefix(ancestor.as_str()).is_some_and(|rest| rest.starts_with('/'))
+    }
+
     /// The role that declares this delegation; `None` for the four top-level roles.
     pub fn parent(&self) -> Option<Self> {
         if !self.is_delegation() {
@@ -271,5 +276,8 @@ mod tests {
         assert_eq!(parent.as_str(), "targets/a");
         assert_eq!(parent.parent().expect("also a delegation"), TopRole::Targets);
         assert_eq!(RoleName::from(TopRole::Targets).parent(), None);
+        assert!(role.is_below(&parent) && role.is_below(&TopRole::Targets.into()));
+        assert!(!role.is_below(&role) && !parent.is_below(&role));
+        assert!(!"targets/ab".parse::<RoleName>().expect("legal").is_below(&parent));
     }
 }

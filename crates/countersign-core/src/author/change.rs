@@ -1,5 +1,7 @@
 //! What a publisher wants to change.
 
+use std::collections::BTreeSet;
+
 use crate::author::AuthorError;
 use crate::canonical;
 use crate::key::{KeyId, PublicKey};
@@ -41,9 +43,14 @@ pub enum Change {
         /// The delegated role.
         role: RoleName,
     },
-    /// Removes keys from every delegation below a role.
+    /// Removes keys from every delegation below a role, at every depth, as far as roles are at hand.
+    ///
+    /// A role further down whose own keys are not at hand stays as it is, and is named by
+    /// [`Edition::unpurged`](crate::author::Edition::unpurged).
+    ///
+    /// Source: notary `tuf/tuf.go` (`PurgeDelegationKeys`), where this is the role `targets/*`.
     PurgeKeys {
-        /// The role whose delegations are searched, `targets` or a delegation.
+        /// The role under which delegations are searched, `targets` or a delegation.
         below: RoleName,
         /// Canonical ids of the keys.
         keys: Vec<KeyId>,
@@ -82,6 +89,10 @@ pub struct DelegationEdit {
 impl DelegationEdit {
     /// Applies the edit to `role` in its parent's delegations; creates the role when it adds something.
     pub(super) fn apply(&self, role: &RoleName, delegations: &mut Delegations) -> Result<(), AuthorError> {
+        admit_keys(&self.add_keys)?;
+        if let Some(path) = self.add_paths.iter().find(|path| has_control(path)) {
+            return Err(AuthorError::Unwritable(path.clone()));
+        }
         let at = match delegations.roles.iter().position(|declared| declared.name == *role) {
             Some(at) => at,
             None if self.threshold.is_some() || !self.add_keys.is_empty() || !self.add_paths.is_empty() => {
@@ -128,8 +139,16 @@ pub(super) fn remove_keys(delegations: &mut Delegations, at: usize, canonical: &
 
 /// Drops the keys that no delegation names.
 pub(super) fn drop_unused_keys(delegations: &mut Delegations) {
-    let roles = &delegations.roles;
-    delegations.keys.retain(|id, _| roles.iter().any(|role| role.keyids.contains(id)));
+    let used: BTreeSet<_> = delegations.roles.iter().flat_map(|role| &role.keyids).collect();
+    delegations.keys.retain(|id, _| used.contains(id));
+}
+
+/// Refuses keys that no file of this dialect could carry.
+pub(super) fn admit_keys(keys: &[PublicKey]) -> Result<(), AuthorError> {
+    match keys.iter().map(PublicKey::keytype).find(|keytype| has_control(keytype)) {
+        Some(keytype) => Err(AuthorError::Unwritable(keytype.to_owned())),
+        None => Ok(()),
+    }
 }
 
 /// Refuses a target that no file of this dialect could carry.
@@ -137,8 +156,14 @@ pub(super) fn drop_unused_keys(delegations: &mut Delegations) {
 /// Deviation: Notary signs a note as it was typed, and then nobody can verify it (13 B1); test
 /// `custom_is_canonical_before_it_is_signed`.
 pub(super) fn admit_target(name: &TargetName, meta: &FileMeta) -> Result<(), AuthorError> {
-    if name.as_str().chars().any(|c| c < ' ') {
+    if has_control(name.as_str()) {
         return Err(AuthorError::ControlCharacter(name.clone()));
+    }
+    if meta.length > canonical::MAX_INTEGER {
+        return Err(AuthorError::Length { name: name.clone(), length: meta.length });
+    }
+    if let Some(algorithm) = meta.hashes.algorithms().find(|algorithm| has_control(algorithm)) {
+        return Err(AuthorError::Unwritable(algorithm.to_owned()));
     }
     let Some(custom) = &meta.custom else { return Ok(()) };
     let refused = |reason: String| AuthorError::Custom { name: name.clone(), reason };
@@ -148,4 +173,8 @@ pub(super) fn admit_target(name: &TargetName, meta: &FileMeta) -> Result<(), Aut
         return Err(refused("it has a control character".to_owned()));
     }
     Ok(())
+}
+
+fn has_control(text: &str) -> bool {
+    text.bytes().any(|byte| byte < b' ')
 }

@@ -1,15 +1,18 @@
 //! A draft of the next edition of a collection.
 
+mod edit;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 
-use crate::author::change::{admit_target, drop_unused_keys, remove_keys};
+use crate::author::change::admit_keys;
 use crate::author::root::replace_keys;
+use crate::author::signing::can_sign;
 use crate::author::{AuthorError, Change, KeyRing, NEAR_EXPIRY, RootKeys, expiry, sign};
 use crate::key::KeyId;
-use crate::metadata::{Document, FileMeta, Root, Snapshot, Targets};
-use crate::name::{RoleName, TargetName, TopRole};
+use crate::metadata::{Delegations, Document, FileMeta, Root, Snapshot, Targets};
+use crate::name::{RoleName, TopRole};
 use crate::number::MetaVersion;
 use crate::signature::RoleKeys;
 use crate::time::DateTime;
@@ -27,6 +30,10 @@ pub struct Draft {
     dirty: BTreeSet<RoleName>,
     /// The delegations that never had a file: their first version is 1.
     fresh: BTreeSet<RoleName>,
+    /// The newest version that is known of delegations, those included that are gone: one that comes back goes on from it.
+    last: BTreeMap<RoleName, MetaVersion>,
+    /// What the roles delegated to that are dirty for nothing but a purge: without their keys they stay as they were.
+    purged: BTreeMap<RoleName, Delegations>,
 }
 
 /// The files of one upload, by role. There is no timestamp: the server makes it.
@@ -34,6 +41,8 @@ pub struct Draft {
 pub struct Edition {
     /// Each role's new file.
     pub files: BTreeMap<RoleName, Bytes>,
+    /// The roles that still delegate to purged keys, because their own keys are not at hand.
+    pub unpurged: BTreeSet<RoleName>,
 }
 
 impl Draft {
@@ -51,7 +60,8 @@ impl Draft {
     pub fn unpublished(root: Root, targets: Targets, snapshot: Snapshot) -> Self {
         let dirty = BTreeSet::from([TopRole::Root.into(), TopRole::Targets.into()]);
         let roles = BTreeMap::from([(TopRole::Targets.into(), targets)]);
-        Self { root, previous_root: None, snapshot, roles, dirty, fresh: BTreeSet::new() }
+        let (fresh, last, purged) = (BTreeSet::new(), BTreeMap::new(), BTreeMap::new());
+        Self { root, previous_root: None, snapshot, roles, dirty, fresh, last, purged }
     }
 
     /// The next edition of a trusted collection; nothing is changed yet.
@@ -67,6 +77,8 @@ impl Draft {
                 .collect(),
             dirty: BTreeSet::new(),
             fresh: BTreeSet::new(),
+            last: collection.seen().iter().map(|(role, seen)| (role.clone(), seen.version)).collect(),
+            purged: BTreeMap::new(),
         }
     }
 
@@ -102,38 +114,21 @@ impl Draft {
     pub fn apply(&mut self, change: &Change) -> Result<(), AuthorError> {
         match change {
             Change::SetTarget { role, name, meta } => self.set_target(role, name, meta),
-            Change::RemoveTarget { role, name } => {
-                if self.targets_mut(role)?.targets.remove(name).is_some() {
-                    self.dirty.insert(role.clone());
-                }
-                Ok(())
-            }
-            Change::EditDelegation { role, edit } => {
-                self.edit_parent(role, |parent| edit.apply(role, &mut parent.delegations))
-            }
-            Change::RemoveDelegation { role } => {
-                self.edit_parent(role, |parent| {
-                    parent.delegations.roles.retain(|declared| declared.name != *role);
-                    drop_unused_keys(&mut parent.delegations);
-                    Ok(())
-                })?;
-                let below = format!("{role}/");
-                self.snapshot.meta.retain(|name, _| name != role.as_str() && !name.starts_with(&below));
-                self.roles.retain(|name, _| name != role && !name.as_str().starts_with(&below));
-                self.dirty.retain(|name| name != role && !name.as_str().starts_with(&below));
-                Ok(())
-            }
-            Change::PurgeKeys { below, keys } => self.purge(below, keys),
+            Change::RemoveTarget { role, name } => self.remove_target(role, name),
+            Change::EditDelegation { role, edit } => self.edit_delegation(role, edit),
+            Change::RemoveDelegation { role } => self.remove_delegation(role),
+            Change::PurgeKeys { below, keys } => self.purge_keys(below, keys),
             Change::Witness { role } => {
                 self.targets_mut(role)?;
-                self.dirty.insert(role.clone());
+                self.touch(role.clone());
                 Ok(())
             }
             Change::ReplaceKeys { role, keys } => {
+                admit_keys(keys)?;
                 replace_keys(&mut self.root, *role, keys.clone());
                 self.dirty.insert(TopRole::Root.into());
                 if *role == TopRole::Targets {
-                    self.dirty.insert(TopRole::Targets.into());
+                    self.touch(TopRole::Targets.into());
                 }
                 Ok(())
             }
@@ -159,7 +154,7 @@ impl Draft {
     ///
     /// Source: notary `client/client.go` (`publish`), reference behaviour 6.6.
     pub fn sign(mut self, ring: &KeyRing, now: DateTime) -> Result<Edition, AuthorError> {
-        let mut files = BTreeMap::new();
+        let (mut files, mut unpurged) = (BTreeMap::new(), BTreeSet::new());
         let root_role = RoleName::from(TopRole::Root);
         if self.dirty.contains(&root_role) {
             admit_known(&root_role, self.root.unknown_field().map(str::to_owned))?;
@@ -171,19 +166,29 @@ impl Draft {
         }
         for role in self.dirty.iter().filter(|role| **role != root_role).cloned().collect::<Vec<_>>() {
             let (groups, is_fresh) = (self.groups(&role), self.fresh.contains(&role));
+            if groups.is_empty() {
+                return Err(AuthorError::UnknownRole(role));
+            }
+            let before = self.purged.remove(&role);
             let targets = self.targets_mut(&role)?;
+            if let Some(before) = before
+                && !can_sign(&role, &groups, ring)
+            {
+                targets.delegations = before;
+                unpurged.insert(role);
+                continue;
+            }
+            let unknown = targets.unknown_field().map(str::to_owned);
+            admit_known(&role, unknown.or_else(|| targets.unknown_entry_field()))?;
             targets.version = if is_fresh { MetaVersion::FIRST } else { next(&role, targets.version)? };
             targets.expires = expiry(&role, now);
-            let unknown =
-                targets.unknown_field().map(str::to_owned).or_else(|| targets.unknown_entry_field());
             let file = sign(&role, targets, &groups, ring)?;
-            admit_known(&role, unknown)?;
             files.insert(role, file);
         }
         if let Some(snapshot) = self.sign_snapshot(&files, ring, now)? {
             files.insert(TopRole::Snapshot.into(), snapshot);
         }
-        Ok(Edition { files })
+        Ok(Edition { files, unpurged })
     }
 
     fn sign_snapshot(
@@ -198,76 +203,13 @@ impl Draft {
             return Ok(None);
         }
         admit_known(&role, self.snapshot.unknown_field().map(str::to_owned))?;
-        for (name, file) in files {
-            self.snapshot.meta.insert(name.to_string(), FileMeta::of(file));
-        }
+        let mut listed = std::mem::take(&mut self.snapshot.meta);
+        listed.retain(|name, _| name.parse().map_or(true, |role| !self.is_undelegated(&role)));
+        listed.extend(files.iter().map(|(role, file)| (role.to_string(), FileMeta::of(file))));
+        self.snapshot.meta = listed;
         self.snapshot.version = next(&role, self.snapshot.version)?;
         self.snapshot.expires = expiry(&role, now);
         sign(&role, &self.snapshot, &groups, ring).map(Some)
-    }
-
-    fn set_target(&mut self, role: &RoleName, name: &TargetName, meta: &FileMeta) -> Result<(), AuthorError> {
-        admit_target(name, meta)?;
-        self.targets_mut(role)?;
-        if !self.may_speak_of(role, name) {
-            return Err(AuthorError::OutsidePaths { role: role.clone(), name: name.clone() });
-        }
-        let targets = &mut self.targets_mut(role)?.targets;
-        if targets.find(name).as_deref() != Some(meta) {
-            targets.insert(name.clone(), meta.clone());
-            self.dirty.insert(role.clone());
-        }
-        Ok(())
-    }
-
-    fn purge(&mut self, below: &RoleName, keys: &[KeyId]) -> Result<(), AuthorError> {
-        let delegations = &mut self.targets_mut(below)?.delegations;
-        let before = delegations.clone();
-        for at in 0..delegations.roles.len() {
-            remove_keys(delegations, at, keys);
-        }
-        drop_unused_keys(delegations);
-        if *delegations != before {
-            self.dirty.insert(below.clone());
-        }
-        Ok(())
-    }
-
-    /// Whether `role` and each role above it may speak of `name`.
-    fn may_speak_of(&self, role: &RoleName, name: &TargetName) -> bool {
-        let Some(parent) = role.parent() else { return true };
-        let declared = self.roles.get(&parent).and_then(|parent| parent.delegations.role(role));
-        let covered = declared
-            .is_some_and(|declared| declared.paths.iter().any(|path| name.as_str().starts_with(path)));
-        covered && self.may_speak_of(&parent, name)
-    }
-
-    /// The document of a role; a delegation that was never published begins empty.
-    fn targets_mut(&mut self, role: &RoleName) -> Result<&mut Targets, AuthorError> {
-        if !role.is_delegation() && *role != TopRole::Targets {
-            return Err(AuthorError::NotTargets(role.clone()));
-        }
-        if !self.roles.contains_key(role) {
-            let declared =
-                role.parent().and_then(|parent| self.roles.get(&parent)?.delegations.role(role).cloned());
-            if declared.is_none() {
-                return Err(AuthorError::UnknownRole(role.clone()));
-            }
-            self.roles.insert(role.clone(), Targets::new(MetaVersion::FIRST, self.root.expires));
-            self.fresh.insert(role.clone());
-        }
-        self.roles.get_mut(role).ok_or_else(|| AuthorError::UnknownRole(role.clone()))
-    }
-
-    fn edit_parent(
-        &mut self,
-        role: &RoleName,
-        edit: impl FnOnce(&mut Targets) -> Result<(), AuthorError>,
-    ) -> Result<(), AuthorError> {
-        let parent = role.parent().ok_or_else(|| AuthorError::UnknownRole(role.clone()))?;
-        edit(self.targets_mut(&parent)?)?;
-        self.dirty.insert(parent);
-        Ok(())
     }
 
     /// The key groups that must sign a role.

@@ -14,6 +14,9 @@ pub enum AuthorError {
     /// A role that the collection does not have.
     #[error("`{0}` is not a role of this collection")]
     UnknownRole(RoleName),
+    /// A role that was published, and whose file is not at hand: signed without it, what it says would be lost.
+    #[error("`{0}` was published and is not at hand; it was not changed, nor anything below it")]
+    NotLoaded(RoleName),
     /// A role that holds no targets.
     #[error("targets cannot be added to `{0}`")]
     NotTargets(RoleName),
@@ -28,6 +31,17 @@ pub enum AuthorError {
     /// A target name that no file of this dialect can carry.
     #[error("target name `{}` has a control character", .0.as_str().escape_default())]
     ControlCharacter(TargetName),
+    /// A path, or the name of a key type or hash algorithm, that no file of this dialect can carry.
+    #[error("`{}` has a control character", .0.escape_default())]
+    Unwritable(String),
+    /// A length that no reader takes.
+    #[error("`{}` is {length} bytes long, at most 2^53 can be written", name.as_str().escape_default())]
+    Length {
+        /// The target's name.
+        name: TargetName,
+        /// Its length in bytes.
+        length: u64,
+    },
     /// A note that is not integers, strings, lists and objects only.
     #[error("the note of `{}` cannot be signed: {reason}", name.as_str().escape_default())]
     Custom {

@@ -1,5 +1,7 @@
 //! The first root, and what replaces its keys.
 
+use std::collections::BTreeSet;
+
 use crate::key::PublicKey;
 use crate::metadata::{RoleSpec, Root};
 use crate::name::TopRole;
@@ -43,7 +45,8 @@ impl RootKeys {
 /// Source: notary `tuf/tuf.go` (`ReplaceBaseKeys`), reference behaviour 5.4.
 pub(super) fn replace_keys(root: &mut Root, role: TopRole, keys: Vec<PublicKey>) {
     let threshold = root.roles.get(role.name()).map_or(Threshold::ONE, |spec| spec.threshold);
-    let keyids = keys.iter().map(PublicKey::id).collect();
+    let mut met = BTreeSet::new();
+    let keyids = keys.iter().map(PublicKey::id).filter(|id| met.insert(*id)).collect();
     let replaced = root.roles.insert(role.name().to_owned(), RoleSpec { keyids, threshold });
     if role != TopRole::Root {
         for old in replaced.into_iter().flat_map(|spec| spec.keyids) {

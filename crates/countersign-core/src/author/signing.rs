@@ -74,6 +74,11 @@ pub fn encode<T: Document>(document: &T, signatures: &[Signature]) -> Bytes {
     Bytes::from(write_file(&message, signatures))
 }
 
+/// Whether `ring` holds enough keys of every group.
+pub(super) fn can_sign(role: &RoleName, groups: &[RoleKeys], ring: &KeyRing) -> bool {
+    groups.iter().all(|group| at_hand(role, group.keys(), group.threshold(), ring).is_ok())
+}
+
 /// A key at hand, with the id under which it is listed.
 type Signer<'a> = (KeyId, &'a Arc<dyn Sign>);
 

@@ -99,6 +99,18 @@ impl TryFrom<Wire> for Delegations {
     }
 }
 
+/// Whether nobody delegates to `role`, or to a role above it; `of` gives the delegations of the roles that are at hand.
+pub(crate) fn is_undelegated<'a>(
+    role: &RoleName,
+    of: &impl Fn(&RoleName) -> Option<&'a Delegations>,
+) -> bool {
+    let Some(parent) = role.parent() else { return false };
+    match of(&parent) {
+        Some(delegations) => delegations.role(role).is_none(),
+        None => is_undelegated(&parent, of),
+    }
+}
+
 /// `delegations` as it stands in a file.
 #[derive(Default, Deserialize)]
 pub(crate) struct Wire {

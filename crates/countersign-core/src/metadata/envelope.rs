@@ -143,16 +143,22 @@ pub(crate) fn write_file(message: &[u8], signatures: &[Signature]) -> Vec<u8> {
         if index > 0 {
             out.push(b',');
         }
-        out.extend_from_slice(b"{\"keyid\":\"");
-        out.extend_from_slice(signature.keyid.as_bytes());
-        out.extend_from_slice(b"\",\"method\":\"");
-        out.extend_from_slice(signature.method.as_bytes());
-        out.extend_from_slice(b"\",\"sig\":\"");
+        out.extend_from_slice(b"{\"keyid\":");
+        write_text(&mut out, &signature.keyid);
+        out.extend_from_slice(b",\"method\":");
+        write_text(&mut out, &signature.method);
+        out.extend_from_slice(b",\"sig\":\"");
         out.extend_from_slice(STANDARD.encode(&signature.sig).as_bytes());
         out.extend_from_slice(b"\"}");
     }
     out.extend_from_slice(b"]}");
     out
+}
+
+/// Appends text that a peer may have written, quotes included.
+fn write_text(out: &mut Vec<u8>, text: &str) {
+    // A string always has a JSON form.
+    write_escaped(out, &serde_json::to_vec(text).unwrap_or_default());
 }
 
 fn write_escaped(out: &mut Vec<u8>, message: &[u8]) {

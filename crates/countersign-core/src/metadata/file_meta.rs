@@ -51,7 +51,8 @@ impl FileMeta {
     /// Appends the canonical form.
     pub(crate) fn write_canonical(&self, out: &mut Vec<u8>) {
         out.push(b'{');
-        if let Some(custom) = &self.custom {
+        // Notary's reader takes a note of `null` for none, and writes none.
+        if let Some(custom) = self.custom.as_ref().filter(|custom| !custom.is_null()) {
             out.extend_from_slice(b"\"custom\":");
             canonical::write_value(out, custom);
             out.push(b',');

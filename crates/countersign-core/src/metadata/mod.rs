@@ -17,6 +17,7 @@ mod timestamp;
 mod unknown;
 mod walk;
 
+pub(crate) use delegations::is_undelegated;
 pub use delegations::{Delegation, Delegations};
 pub(crate) use envelope::write_file;
 pub use envelope::{Claim, Envelope};

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::digest::{Digest, Hashes};
-use crate::metadata::{Document, Root, Snapshot, Targets, Timestamp};
+use crate::metadata::{Document, Root, Snapshot, Targets, Timestamp, is_undelegated};
 use crate::name::{Gun, RoleName, TargetName, TopRole};
 use crate::signature::Verified;
 use crate::time::DateTime;
@@ -53,7 +53,8 @@ impl TrustedCollection {
         for (role, targets) in &roles {
             seen.record(role.clone(), targets);
         }
-        seen.release(|role| is_undelegated(role, &roles));
+        let delegations = |role: &RoleName| roles.get(role).map(|targets| &targets.delegations);
+        seen.release(|role| is_undelegated(role, &delegations));
         Self { environment, root, timestamp, snapshot, roles, seen }
     }
 
@@ -113,14 +114,5 @@ impl TrustedCollection {
         ];
         let roles = self.roles.iter().map(|(role, targets)| (role.clone(), targets.bytes()));
         tops.into_iter().chain(roles).map(|(role, bytes)| (role, bytes.clone())).collect()
-    }
-}
-
-/// Whether the loaded roles show that nobody delegates to `role`, or to a role above it, any more.
-fn is_undelegated(role: &RoleName, roles: &BTreeMap<RoleName, Verified<Targets>>) -> bool {
-    let Some(parent) = role.parent() else { return false };
-    match roles.get(&parent) {
-        Some(targets) => targets.delegations.role(role).is_none(),
-        None => is_undelegated(&parent, roles),
     }
 }

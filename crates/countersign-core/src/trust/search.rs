@@ -79,8 +79,8 @@ impl TrustedCollection {
                 let declared = targets.delegations.roles.iter();
                 declared.map(|child| Stop { role: &child.name, paths: stop.paths.restrict(child) })
             };
-            if is_below(from, stop.role) {
-                queue.extend(children().filter(|child| child.role == from || is_below(from, child.role)));
+            if from.is_below(stop.role) {
+                queue.extend(children().filter(|child| child.role == from || from.is_below(child.role)));
             } else if stop.role == from || !skip.contains(stop.role) {
                 queue.extend(children());
                 stops.push(stop);
@@ -88,10 +88,6 @@ impl TrustedCollection {
         }
         stops
     }
-}
-
-fn is_below(role: &RoleName, ancestor: &RoleName) -> bool {
-    role.as_str().strip_prefix(ancestor.as_str()).is_some_and(|rest| rest.starts_with('/'))
 }
 
 fn trusted(role: &RoleName, name: &TargetName, meta: FileMeta) -> Option<TrustedTarget> {

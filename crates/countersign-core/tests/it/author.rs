@@ -5,9 +5,11 @@ use countersign_core::author::{AuthorError, Change, DelegationEdit, Draft, KeyRi
 use countersign_core::limits::Limits;
 use countersign_core::metadata::{Envelope, FileMeta, Root, Snapshot, Targets};
 use countersign_core::name::TopRole;
+use countersign_core::trust::{RootPhase, Seen};
 use serde_json::json;
 
-use crate::simulator::{Sim, key, name, now, role, version};
+use crate::author_delegations::{draft_of, edit};
+use crate::simulator::{Sim, finish, key, name, now, role, version};
 
 fn first_draft(ring: &mut KeyRing) -> Draft {
     let sim = Sim::new();
@@ -25,7 +27,7 @@ fn first_draft(ring: &mut KeyRing) -> Draft {
     Draft::first(keys, now())
 }
 
-fn claim<T: countersign_core::metadata::Document>(file: &Bytes) -> T {
+pub(crate) fn claim<T: countersign_core::metadata::Document>(file: &Bytes) -> T {
     Envelope::parse(file.clone(), &Limits::default()).and_then(|envelope| envelope.claim()).expect("own file")
 }
 
@@ -105,38 +107,6 @@ fn next_edition_is_trusted_after_the_one_before() {
     };
     let next = sim.update(&files, collection.seen().clone()).expect("trusted");
     assert_eq!(next.list(&[role("targets")]).len(), 2);
-}
-
-#[test]
-fn delegation_is_created_edited_and_removed() {
-    let mut sim = Sim::new();
-    let collection = sim.first_update(&sim.files()).expect("trusted");
-    let (mut draft, delegate) = (Draft::of(&collection), key());
-    let released = role("targets/releases");
-    let edit = |edit| Change::EditDelegation { role: released.clone(), edit };
-    let create = DelegationEdit {
-        add_keys: vec![delegate.public_key().clone()],
-        add_paths: vec![String::new()],
-        ..DelegationEdit::default()
-    };
-    draft.apply(&edit(create)).expect("created");
-    let in_releases =
-        |tag: &str| Change::SetTarget { role: released.clone(), name: name(tag), meta: FileMeta::of(b"x") };
-    draft.apply(&in_releases("v9")).expect("within its paths");
-    sim.ring.insert(delegate.clone());
-    let edition = draft.clone().sign(&sim.ring, now()).expect("every key is here");
-    let first: Targets = claim(&edition.files[&released]);
-    assert_eq!(first.version, version(1));
-    let narrow =
-        DelegationEdit { clear_paths: true, add_paths: vec!["dev-".to_owned()], ..DelegationEdit::default() };
-    draft.apply(&edit(narrow)).expect("edited");
-    assert!(matches!(draft.apply(&in_releases("v10")), Err(AuthorError::OutsidePaths { .. })));
-    let unsign = DelegationEdit { remove_keys: vec![delegate.id()], ..DelegationEdit::default() };
-    draft.apply(&edit(unsign)).expect("edited");
-    assert!(draft.targets(&role("targets")).expect("targets").delegations.keys.is_empty());
-    draft.apply(&Change::RemoveDelegation { role: released.clone() }).expect("removed");
-    assert!(draft.targets(&released).is_none());
-    assert!(matches!(draft.apply(&in_releases("v11")), Err(AuthorError::UnknownRole(_))));
 }
 
 /// 13 B1: Notary signs a note as it was typed, and then nobody can verify it.
@@ -224,4 +194,100 @@ fn rotated_root_is_signed_by_old_and_new_keys_and_keeps_old_certificates() {
     assert_eq!(root.roles["root"].keyids, [certificate.id()]);
     assert!(collection.root().keys.keys().all(|id| root.keys.contains_key(id)));
     assert_eq!(Envelope::parse(file.clone(), &Limits::default()).expect("own file").signatures().len(), 2);
+}
+
+/// What could be signed, and could never be read, is refused before it is signed.
+#[test]
+fn change_that_no_file_can_carry_is_refused() {
+    let sim = Sim::new();
+    let mut draft = draft_of(&sim);
+    let path = DelegationEdit { add_paths: vec!["a\nb".to_owned()], ..DelegationEdit::default() };
+    assert!(matches!(draft.apply(&edit("targets/a", path)), Err(AuthorError::Unwritable(_))));
+    let odd: countersign_core::key::PublicKey =
+        serde_json::from_value(json!({"keytype": "a\nb", "keyval": {"public": ""}})).expect("a key");
+    let keys = DelegationEdit { add_keys: vec![odd.clone()], ..DelegationEdit::default() };
+    assert!(matches!(draft.apply(&edit("targets/a", keys)), Err(AuthorError::Unwritable(_))));
+    let replace = Change::ReplaceKeys { role: TopRole::Snapshot, keys: vec![odd] };
+    assert!(matches!(draft.apply(&replace), Err(AuthorError::Unwritable(_))));
+    let with = |meta| Change::SetTarget { role: role("targets"), name: name("v2"), meta };
+    for (length, is_writable) in [(1 << 53, true), ((1 << 53) + 1, false)] {
+        let meta = FileMeta::new(FileMeta::of(b"x").hashes, length);
+        let applied = draft.clone().apply(&with(meta));
+        assert_eq!(applied.is_ok(), is_writable, "{length}");
+        assert!(is_writable || matches!(applied, Err(AuthorError::Length { .. })));
+    }
+    let meta: FileMeta =
+        serde_json::from_value(json!({"hashes": {"a\nb": "AA=="}, "length": 1})).expect("a target");
+    assert!(matches!(draft.apply(&with(meta)), Err(AuthorError::Unwritable(_))));
+    assert!(draft.dirty().is_empty() && draft.targets(&role("targets/a")).is_none());
+    assert_eq!(draft.root(), &sim.root);
+}
+
+/// An old server would write such a note away, and then name another hash than that of the file.
+#[test]
+fn note_of_null_is_no_note() {
+    let sim = Sim::new();
+    let mut draft = draft_of(&sim);
+    let mut meta = FileMeta::of(b"x");
+    meta.custom = Some(serde_json::Value::Null);
+    draft.apply(&Change::SetTarget { role: role("targets"), name: name("v2"), meta }).expect("a target");
+    let edition = draft.sign(&sim.ring, now()).expect("every key is here");
+    assert!(!String::from_utf8_lossy(&edition.files[&role("targets")]).contains("custom"));
+}
+
+/// Attack Cure53 TUF-01-002: the last version is the end, and nothing wraps.
+#[test]
+fn role_at_the_last_version_is_not_signed_again() {
+    for of in ["root", "targets", "snapshot"] {
+        let mut sim = Sim::new();
+        let last = version(2_147_483_647);
+        match of {
+            "root" => sim.root.version = last,
+            "targets" => sim.targets("targets").version = last,
+            _ => sim.snapshot.version = last,
+        }
+        let mut draft = draft_of(&sim);
+        draft.renew_root();
+        draft.apply(&set("v2", b"x")).expect("a target");
+        let refused = draft.sign(&sim.ring, now()).expect_err("there is no next version");
+        assert!(
+            matches!(refused, AuthorError::Version { role: ref at, .. } if *at == role(of)),
+            "{refused:?}"
+        );
+    }
+}
+
+/// An ordinary re-signing of root after a rotation is by the new keys alone (reference behaviour 5.4).
+#[test]
+fn root_signed_again_after_a_rotation_is_signed_by_its_own_keys() {
+    let mut sim = Sim::new();
+    let first = sim.files();
+    sim.next_root();
+    sim.give_root(&key());
+    let second = sim.files();
+    let root = RootPhase::trust_first(sim.environment(), first.root, Seen::default())
+        .and_then(|root| root.accept_root(second.root.clone()));
+    let collection = finish(root.expect("the next root"), &second).expect("trusted");
+    let mut draft = Draft::of(&collection);
+    draft.renew_root();
+    let edition = draft.sign(&sim.ring, now()).expect("every key is here");
+    let file = Envelope::parse(edition.files[&role("root")].clone(), &Limits::default()).expect("own file");
+    let signers: Vec<_> = file.signatures().iter().map(|signature| signature.keyid.clone()).collect();
+    let own: Vec<_> = sim.root.roles["root"].keyids.iter().map(ToString::to_string).collect();
+    assert_eq!(signers, own);
+    assert_eq!(
+        claim::<Root>(&edition.files[&role("root")]).keys.len(),
+        5,
+        "the old certificate stays listed"
+    );
+}
+
+/// A file written with a peer's signatures is still one file.
+#[test]
+fn signature_with_an_odd_key_id_is_written_as_text() {
+    use countersign_core::signature::Signature;
+    let odd = Signature { keyid: "\"}],<".to_owned(), method: "\\\n".to_owned(), sig: vec![1] };
+    let file = countersign_core::author::encode(&Sim::new().root, std::slice::from_ref(&odd));
+    let read = Envelope::parse(file, &Limits::default()).expect("one file");
+    assert_eq!(read.signatures(), [odd]);
 }

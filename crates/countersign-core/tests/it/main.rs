@@ -2,6 +2,7 @@
 #![expect(clippy::expect_used, reason = "a test says what it needs")]
 
 mod author;
+mod author_delegations;
 mod notary_files;
 mod properties;
 mod readers;
