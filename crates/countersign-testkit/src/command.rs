@@ -161,8 +161,9 @@ impl Invocation {
         command
     }
 
-    /// The same, run by `program` with `args` before it.
-    pub(crate) fn through(mut self, program: &str, args: &[&str]) -> Self {
+    /// The same, run by `program` with `args` before it: `sh` with `-c`, a script that ends in `exec "$0" "$@"`, for one.
+    #[must_use]
+    pub fn through(mut self, program: &str, args: &[&str]) -> Self {
         let mut all: Vec<OsString> = args.iter().map(OsString::from).collect();
         all.push(std::mem::replace(&mut self.program, program.into()));
         all.append(&mut self.args);

@@ -33,7 +33,8 @@ pub(crate) async fn run(args: Args, app: &App) -> anyhow::Result<ExitStatus> {
         let lines: Vec<_> = targets.iter().map(|target| format!("{}\n", json(target))).collect();
         printer.data_text(&lines.concat())?;
     } else if printer.is_quiet() {
-        let lines: Vec<_> = targets.iter().map(|target| format!("{}\n", shown(target))).collect();
+        let lines: Vec<_> =
+            targets.iter().map(|target| format!("{}\n", super::shown(target.name.as_str()))).collect();
         printer.data_text(&lines.concat())?;
     } else if targets.is_empty() {
         printer.data_text("\nNo targets present in this repository.\n\n")?;
@@ -45,17 +46,12 @@ pub(crate) async fn run(args: Args, app: &App) -> anyhow::Result<ExitStatus> {
 }
 
 fn row(target: &TrustedTarget) -> [String; 4] {
-    [shown(target), target.digest.hex(), target.length.to_string(), target.role.to_string()]
-}
-
-/// A name is signed, and still a stranger's text.
-fn shown(target: &TrustedTarget) -> String {
-    target
-        .name
-        .as_str()
-        .chars()
-        .flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] })
-        .collect()
+    [
+        super::shown(target.name.as_str()),
+        target.digest.hex(),
+        target.length.to_string(),
+        target.role.to_string(),
+    ]
 }
 
 fn json(target: &TrustedTarget) -> serde_json::Value {

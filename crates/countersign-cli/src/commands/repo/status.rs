@@ -54,8 +54,7 @@ fn row(index: usize, staged: &StagedChange) -> [String; 5] {
         }
         _ => ("", String::new(), "", ""),
     };
-    let path = path.escape_debug().to_string();
-    [index.to_string(), action.to_owned(), scope, kind.to_owned(), path]
+    [index.to_string(), action.to_owned(), scope, kind.to_owned(), super::shown(path)]
 }
 
 fn action(edit: &DelegationEdit) -> &'static str {

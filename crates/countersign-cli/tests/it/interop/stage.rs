@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Child;
 
 use countersign_core::digest::Digest;
 use countersign_lab::registry::Registry;
@@ -138,6 +139,12 @@ impl Person {
         self.world.run(args)
     }
 
+    /// Starts our program, whose words nobody hears, to be killed.
+    pub(super) fn start(&self, args: &[&str]) -> Child {
+        let silent = ["-c", r#"exec "$0" "$@" >/dev/null 2>&1"#];
+        self.world.program(args).through("sh", &silent).start()
+    }
+
     /// Runs Debian's client.
     #[track_caller]
     pub(super) fn theirs(&self, args: &[&str]) -> Output {
@@ -189,7 +196,10 @@ impl Person {
         let ours = self.ours(&["repo", "list", gun]).expect_success();
         assert_eq!(ours.stdout, theirs.stdout, "both print one table");
         let rows = ours.stdout.lines().skip_while(|line| !line.starts_with("----")).skip(1);
-        rows.filter_map(|row| row.split_whitespace().next()).map(str::to_owned).collect()
+        rows.filter_map(|row| row.split("    ").next())
+            .filter(|name| !name.is_empty())
+            .map(str::to_owned)
+            .collect()
     }
 }
 
