@@ -13,7 +13,7 @@ use countersign_testkit::command::Output;
 use countersign_testkit::peers::present_or_skip;
 use tempfile::TempDir;
 
-use crate::world::{World, block_on};
+use crate::world::{Site, World, block_on};
 
 const SERVER: &str = "DOCKER_CONTENT_TRUST_SERVER";
 
@@ -250,4 +250,83 @@ fn collection_that_nobody_signed_is_a_failure() {
     let failed = lines(&output, "fail", "trust").join("\n");
     assert!(failed.contains("remote trust data does not exist for registry.example/app"), "{failed}");
     trust.world().run(&["doctor", "Not/An//Image"]).expect_code(2);
+}
+
+#[test]
+fn collection_in_question_is_examined_as_a_pull_would() {
+    let (site, publisher) = published();
+    let user = site.person();
+    let image = site.image("team/app:1");
+    let good = user.run(&["doctor", &image]).expect_success();
+    assert!(!user.path(".docker/trust").exists(), "nothing is stored");
+    let unsigned = user.run(&["doctor", &site.image("team/app:2")]).expect_code(1);
+    user.assert_told("doctor_collection", &[&good, &unsigned]);
+    let own = publisher.run(&["doctor", &image]).expect_success();
+    let cached = lines(&own, "ok", "trust").join("\n");
+    assert!(cached.contains("is cached, and nothing of it expires soon"), "{cached}");
+}
+
+#[test]
+fn pins_that_do_not_hold_are_failures() {
+    let (site, _) = published();
+    let user = site.person();
+    user.run(&["pull", &site.image("team/app:1")]).expect_success();
+    let gun = site.image("team/app");
+    let policy = format!("[trust_pinning.certs]\n\"{gun}\" = [\"{}\"]\n", "0a".repeat(32));
+    user.write(".docker/trust/policy.toml", policy);
+    let output = user.run(&["doctor"]).expect_code(1);
+    let failed = lines(&output, "fail", "trust").join("\n");
+    assert!(
+        failed.contains(&format!("the cached root of `{gun}` cannot be used: no root certificate")),
+        "{failed}"
+    );
+    assert!(failed.contains("hint: the policy pins another root key"), "{failed}");
+
+    user.write(".docker/trust/policy.toml", "[trust_pinning]\ndisable_tofu = true\n");
+    let output = user.run(&["doctor", &site.image("team/other")]).expect_code(1);
+    let failed = lines(&output, "fail", "policy").join("\n");
+    assert!(failed.contains("has no pin, and `disable_tofu` forbids trust on first use"), "{failed}");
+}
+
+#[test]
+fn cached_files_that_expire_or_are_damaged_are_named() {
+    if !present_or_skip(&["faketime"]) {
+        return;
+    }
+    let (site, _) = published();
+    let user = site.person();
+    user.run(&["pull", &site.image("team/app:1")]).expect_success();
+    let gun = site.image("team/app");
+    let expiring = |clock: &str| {
+        // The server's own certificate has expired by then, too.
+        let output = user.program(&["doctor"]).clock(clock).run().expect_code(1);
+        lines(&output, "warn", "trust").into_iter().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let soon = expiring("+1000 days");
+    assert!(
+        soon[0].starts_with(&format!("warn  trust    `{gun}`: snapshot expires in 94 days, at ")),
+        "{soon:?}"
+    );
+    assert_eq!(soon[1], "hint: its owner has to sign it again");
+    assert!(
+        soon[2].starts_with(&format!("warn  trust    `{gun}`: targets expires in 94 days, at ")),
+        "{soon:?}"
+    );
+    let late = expiring("+1100 days");
+    assert!(late[0].contains(": snapshot expired ") && late[2].contains(": targets expired "), "{late:?}");
+
+    user.write(&format!(".docker/trust/tuf/{gun}/metadata/targets.json"), "garbage");
+    let damaged = user.run(&["doctor"]).expect_success();
+    let warned = lines(&damaged, "warn", "trust").join("\n");
+    assert!(warned.contains(&format!("`{gun}`: cached targets cannot be used")), "{warned}");
+    assert!(warned.contains("hint: the next pull fetches it again"), "{warned}");
+}
+
+/// A site with a signed image, and who signed it.
+fn published() -> (Site, World) {
+    let site = Site::start();
+    let publisher = site.publisher();
+    publisher.load(&site.image("team/app:1"), "one");
+    publisher.run(&["push", &site.image("team/app:1")]).expect_success();
+    (site, publisher)
 }
