@@ -106,7 +106,9 @@ fn broken_files_are_named_with_what_to_do() {
     world.write(".docker/config.json", config);
     world.write(".docker/trust/policy.toml", "offline = \"forbid\"\noffine = true\n");
     world.write(&format!(".docker/trust/private/{}.key", "0a".repeat(32)), "no key\n");
-    world.write(".docker/trust/tuf/registry.example/app/changelist/0000_a.change", "{}");
+    let change = r#"{"action":"delete","role":"targets","type":"target","path":"1","data":""}"#;
+    world.write(".docker/trust/tuf/registry.example/app/changelist/0000_a.change", change);
+    world.write(".docker/trust/tuf/registry.example/other/changelist/0000_a.change", "{}");
     let keys = fs::read_dir(world.path(".docker/trust/private")).expect("the keys");
     for key in keys {
         fs::set_permissions(key.expect("a key").path(), Permissions::from_mode(0o644))

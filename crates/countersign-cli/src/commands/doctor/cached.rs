@@ -7,6 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use countersign_client::cache::{Cache as _, Cached};
 use countersign_client::cache_dir::DirectoryCache;
+use countersign_client::changelist::{ChangeList, StagedBy};
 use countersign_core::author::NEAR_EXPIRY;
 use countersign_core::limits::Limits;
 use countersign_core::metadata::{Document, Envelope, MetadataError, Root, Snapshot, Targets, Timestamp};
@@ -30,7 +31,6 @@ const DEPTH: usize = 16;
 pub(super) struct Collection {
     pub(super) gun: Gun,
     roles: Vec<RoleName>,
-    staged: usize,
 }
 
 /// Looks at every collection, or only at the one in question.
@@ -51,7 +51,7 @@ pub(super) async fn check(subject: Option<&Subject>, app: &App) -> Vec<Finding> 
         };
         well += usize::from(problems.is_empty() && !collection.roles.is_empty());
         findings.extend(problems);
-        findings.extend(staged(collection));
+        findings.extend(staged(&collection.gun, cache.trust_dir()).await);
     }
     let text = match (well, subject) {
         (0, None) if found.is_empty() => "no collection is cached".to_owned(),
@@ -141,19 +141,27 @@ fn expires(role: &RoleName, bytes: Bytes, limits: &Limits) -> Result<DateTime, M
 }
 
 /// Changes that were staged and not published.
-fn staged(collection: &Collection) -> Option<Finding> {
-    let (gun, count) = (&collection.gun, collection.staged);
+async fn staged(gun: &Gun, trust_dir: &Path) -> Option<Finding> {
+    let changes = match ChangeList::new(trust_dir, gun.clone()).list().await {
+        Ok(changes) => changes,
+        Err(error) => {
+            let finding = Finding::fail("trust", format!("`{gun}`: {}", one_line(&error)));
+            return Some(
+                finding.hint(format!("`countersign repo reset {gun} --all` drops every staged change")),
+            );
+        }
+    };
+    // What a push has staged is the push's, or is dropped by the next one.
+    let count = changes.iter().filter(|change| change.staged_by == StagedBy::Author).count();
     let changes = match count {
         0 => return None,
         1 => "1 staged change is",
         _ => &format!("{count} staged changes are"),
     };
     let finding = Finding::warn("trust", format!("`{gun}`: {changes} not published"));
-    Some(
-        finding.hint(format!(
-            "`countersign repo publish {gun}` publishes, `countersign repo reset {gun}` forgets"
-        )),
-    )
+    Some(finding.hint(format!(
+        "`countersign repo status {gun}` lists, `repo publish` publishes, `repo reset` drops them"
+    )))
 }
 
 /// Every collection below a trust directory, by name. Links are not followed.
@@ -162,9 +170,9 @@ pub(super) fn collections(trust_dir: &Path) -> Vec<Collection> {
     let mut left = DIRECTORIES;
     walk(&trust_dir.join("tuf"), "", DEPTH, &mut left, &mut |path, name| {
         let roles = roles(&path.join("metadata"));
-        let staged = files(&path.join("changelist"), ".change").len();
-        if let (true, Ok(gun)) = (!roles.is_empty() || staged > 0, name.parse()) {
-            found.push(Collection { gun, roles, staged });
+        let has_changes = !files(&path.join("changelist"), ".change").is_empty();
+        if let (true, Ok(gun)) = (!roles.is_empty() || has_changes, name.parse()) {
+            found.push(Collection { gun, roles });
         }
     });
     found.sort_by(|a, b| a.gun.cmp(&b.gun));
