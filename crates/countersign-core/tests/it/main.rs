@@ -3,12 +3,14 @@
 
 mod author;
 mod author_delegations;
+mod notary_bytes;
 mod notary_files;
 mod properties;
 mod readers;
 mod search;
 mod simulator;
 mod threshold;
+mod traps;
 mod tuf_5_3_root;
 mod tuf_5_4_timestamp;
 mod tuf_5_5_snapshot;
