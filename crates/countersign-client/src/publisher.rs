@@ -201,8 +201,17 @@ impl Publisher {
                 tracing::debug!(gun = %self.gun(), attempt, "somebody else published first");
                 Ok(None)
             }
+            // What is refused now may have been right for what was there before: keys may have been replaced meanwhile.
+            Err(PublishError::Rejected { .. }) if self.has_moved_on(base, now).await => Ok(None),
             Err(source) => Err(PublisherError::Upload(source)),
         }
+    }
+
+    /// Whether the server has another edition than `base`.
+    async fn has_moved_on(&self, base: &Base, now: DateTime) -> bool {
+        let Some(before) = base.collection() else { return false };
+        let after = self.updater.refresh(UpdateStart(now), Roles::Publish).await;
+        after.is_ok_and(|after| after.collection.snapshot().digest() != before.snapshot().digest())
     }
 
     /// The outcome of an upload that was taken, and whether the server shows it.

@@ -9,7 +9,7 @@ use countersign_core::metadata::FileMeta;
 use countersign_core::name::{RoleName, TopRole};
 use countersign_core::trust::{Environment, Offered, RootPhase, TrustError, TrustedCollection};
 
-use super::warning::near_expiry;
+use super::warning::{certificates, near_expiry};
 use super::{Freshness, Refreshed, Roles, Skipped, UpdateError, UpdateSettings, Updater, Warning};
 use crate::cache::{Cache, CacheUpdate, Cached};
 use crate::remote::{FetchError, Fetched, Remote, RemoteFile};
@@ -120,6 +120,7 @@ impl<'a> Run<'a> {
     pub(super) fn finish(self, collection: TrustedCollection) -> Refreshed {
         let mut warnings = self.warnings;
         warnings.extend(near_expiry(&collection));
+        warnings.extend(certificates(&collection));
         let freshness = match self.offline {
             Some(reason) => Freshness::Offline { confirmed: self.cached.confirmed, reason },
             None => Freshness::Online,

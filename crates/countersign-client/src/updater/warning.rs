@@ -1,6 +1,8 @@
 //! What is not wrong, and still worth saying.
 
 use countersign_core::author::NEAR_EXPIRY;
+use countersign_core::certificate::CertificateBundle;
+use countersign_core::key::{KeyId, KeyType, PublicKey};
 use countersign_core::metadata::Document;
 use countersign_core::name::{RoleName, TopRole};
 use countersign_core::time::DateTime;
@@ -30,6 +32,16 @@ pub enum Warning {
         role: RoleName,
         /// When it expired.
         expires: DateTime,
+    },
+    /// A certificate around a key is over, or root's will be within six months. Only root's are demanded to hold.
+    #[error("the certificate of {role} key {key} ends at {ends}")]
+    CertificateEnds {
+        /// The role.
+        role: RoleName,
+        /// Canonical id of the key.
+        key: KeyId,
+        /// When its certificate ends.
+        ends: DateTime,
     },
     /// A cached file could not be used and was fetched again.
     #[error("{0}; it was fetched again")]
@@ -71,6 +83,32 @@ pub(super) fn near_expiry(collection: &TrustedCollection) -> Vec<Warning> {
             ..=0 => Some(Warning::Expired { role, expires }),
             1..NEAR_EXPIRY => Some(Warning::NearExpiry { role, expires }),
             _ => None,
+        })
+        .collect()
+}
+
+/// The certificates that are over, and those of root that end within six months.
+///
+/// Source: notary `tuf/utils/x509.go`; design decision on certificates.
+pub(super) fn certificates(collection: &TrustedCollection) -> Vec<Warning> {
+    let now = collection.environment().start.0;
+    let of_root = TopRole::ALL.map(|top| (RoleName::from(top), collection.root().role_keys(top)));
+    let delegated = collection.roles().values().flat_map(|targets| {
+        let delegations = &targets.delegations;
+        delegations.roles.iter().map(|role| (role.name.clone(), delegations.role_keys(role)))
+    });
+    let ends = |role: &RoleName, key: &PublicKey| {
+        let bundle = CertificateBundle::parse(key.as_bytes()).ok()?;
+        let margin = if *role == TopRole::Root { NEAR_EXPIRY } else { 0 };
+        let (ends, key) = (bundle.not_after(), bundle.public_key().id());
+        (now.seconds_until(ends) < margin).then(|| Warning::CertificateEnds { role: role.clone(), key, ends })
+    };
+    let is_certificate = |key: &&PublicKey| key.key_type().is_some_and(KeyType::is_certificate);
+    of_root
+        .into_iter()
+        .chain(delegated)
+        .flat_map(|(role, keys)| {
+            keys.keys().values().filter(is_certificate).filter_map(|key| ends(&role, key)).collect::<Vec<_>>()
         })
         .collect()
 }

@@ -107,7 +107,10 @@ async fn later_push_signs_targets_and_snapshot_only() {
     let author = Author::at(&server);
     author.sign("v1", b"one").await.expect("published");
     server.uploads();
-    let published = author.sign("v2", b"two").await.expect("published");
+    // Services publish from tasks of their own.
+    let publisher = author.publisher();
+    let task = tokio::spawn(async move { publisher.publish_target(&to_sign("v2", b"two"), now()).await });
+    let published = task.await.expect("no panic").expect("published");
     assert!(published.initialised.is_none());
     assert_eq!(server.uploads(), [["snapshot", "targets"]]);
     assert_eq!(author.digest("v1").await, Digest::sha256(b"one"));
@@ -197,6 +200,32 @@ async fn conflict_is_applied_again_to_what_others_published() {
     for (tag, content) in [("v1", b"one".as_slice()), ("v2", b"two"), ("theirs", b"theirs")] {
         assert_eq!(consumer.digest(tag).await, Digest::sha256(content), "{tag}");
     }
+}
+
+#[tokio::test]
+async fn rejection_after_keys_were_replaced_is_tried_again_on_the_new_edition() {
+    let server = PublishServer::empty();
+    let author = Author::at(&server);
+    author.sign("v1", b"one").await.expect("published");
+    let collection =
+        author.updater().refresh(UpdateStart(now()), Roles::Publish).await.expect("trusted").collection;
+    let mut draft = Draft::of(&collection);
+    let key = author.keys.generate("targets", Some(&gun())).expect("a key");
+    let change = Change::ReplaceKeys { role: TopRole::Targets, keys: vec![key.public_key().clone()] };
+    draft.apply(&change).expect("applied");
+    let mut ring = KeyRing::default();
+    for key in author.keys.list().expect("keys").keys {
+        ring.insert(author.keys.load(key.id).expect("a key"));
+    }
+    let rotated = draft.sign(&ring, now()).expect("signed").files;
+    server.meanwhile(move || rotated);
+    server.refuse_next(Fault::Rejected);
+    author.sign("v2", b"two").await.expect("published at the second try");
+    assert_eq!(Author::at(&server).digest("v2").await, Digest::sha256(b"two"));
+    // With nothing new behind it, a rejection is one.
+    server.refuse_next(Fault::Rejected);
+    let error = author.sign("v3", b"three").await.expect_err("rejected");
+    assert!(matches!(error, PublisherError::Upload(PublishError::Rejected { .. })), "{error:?}");
 }
 
 #[tokio::test]

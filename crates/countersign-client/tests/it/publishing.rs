@@ -148,7 +148,14 @@ impl Remote for PublishServer {
             self.take(&meanwhile()).expect("somebody else was first");
         }
         if let Some(fault) = self.fault.lock().expect("one at a time").take() {
-            return Err(fault.error("trust.example").into());
+            return Err(match fault {
+                Fault::Rejected => PublishError::Rejected {
+                    server: self.server().to_owned(),
+                    name: "ErrBadTargets".to_owned(),
+                    message: "The targets metadata is invalid".to_owned(),
+                },
+                fault => fault.error("trust.example").into(),
+            });
         }
         self.take(files)
     }

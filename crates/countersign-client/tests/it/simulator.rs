@@ -42,6 +42,8 @@ pub(crate) enum Fault {
     Forbidden,
     NotFound,
     BadAnswer,
+    /// For uploads: they are not valid.
+    Rejected,
 }
 
 impl Fault {
@@ -54,7 +56,7 @@ impl Fault {
             Self::Unauthorized => FetchError::Unauthorized { server, source: None },
             Self::Forbidden => FetchError::Forbidden { server },
             Self::NotFound => FetchError::NotFound { server },
-            Self::BadAnswer => {
+            Self::BadAnswer | Self::Rejected => {
                 FetchError::BadAnswer { server, reason: "it is a web page, not trust data".to_owned() }
             }
         }
