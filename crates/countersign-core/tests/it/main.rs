@@ -3,6 +3,7 @@
 
 mod author;
 mod author_delegations;
+mod mutations;
 mod notary_bytes;
 mod notary_files;
 mod properties;
