@@ -18,11 +18,12 @@ use countersign_core::author::{Draft, Edition};
 use countersign_core::key::KeyId;
 use countersign_core::name::RoleName;
 use countersign_core::time::{DateTime, UpdateStart};
+use countersign_core::trust::TrustedCollection;
 
 use crate::changelist::{ChangeList, StagedBy};
 use crate::keystore::KeyStore;
 use crate::remote::PublishError;
-use crate::updater::{OfflineUse, Roles, Updater, Warning};
+use crate::updater::{OfflineUse, Refreshed, Roles, UpdateError, Updater, Warning};
 
 pub use error::PublisherError;
 pub use outcome::{Initialised, Published, SignedOutcome, TagToSign};
@@ -214,6 +215,24 @@ impl Publisher {
         after.is_ok_and(|after| after.collection.snapshot().digest() != before.snapshot().digest())
     }
 
+    /// Whether the server shows the edition, or a later one.
+    fn is_shown(&self, shown: &Refreshed, edition: &Edition, base: &Base) -> Result<(), UpdateError> {
+        let version = |collection: &TrustedCollection, role: &RoleName| {
+            collection.seen().file(role).map(|file| file.version)
+        };
+        let is_older = |role: &&RoleName| {
+            let before = base.collection().and_then(|collection| version(collection, role));
+            version(&shown.collection, role) <= before
+        };
+        match edition.files.keys().find(is_older) {
+            Some(role) => {
+                let server = self.updater.remote().server().to_owned();
+                Err(UpdateError::NotShown { server, role: role.clone() })
+            }
+            None => Ok(()),
+        }
+    }
+
     /// The outcome of an upload that was taken, and whether the server shows it.
     async fn published(
         &self,
@@ -228,8 +247,8 @@ impl Publisher {
         Published {
             gun: self.gun().clone(),
             root_renewed: edition.files.contains_key(&root) && !base.is_unpublished(),
+            confirmed: confirmed.and_then(|shown| self.is_shown(&shown, &edition, &base)),
             warnings: base.into_warnings(),
-            confirmed: confirmed.map(drop),
             initialised,
             outcome,
         }

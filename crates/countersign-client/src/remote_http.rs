@@ -158,7 +158,13 @@ impl Remote for HttpRemote {
         let status = response.status();
         let body = response.read_prefix(ERROR_BYTES).await;
         // Notary's client, too, takes no other status for success.
-        if status == StatusCode::OK { Ok(()) } else { Err(refusal(&self.host, status, &body)) }
+        if status != StatusCode::OK {
+            return Err(refusal(&self.host, status, &body));
+        }
+        match body.iter().find(|byte| !byte.is_ascii_whitespace()) {
+            Some(b'<') => Err(self.bad("it is a web page, and took nothing").into()),
+            _ => Ok(()),
+        }
     }
 
     async fn delete(&self) -> Result<(), FetchError> {

@@ -34,7 +34,8 @@ impl Publisher {
         }
     }
 
-    /// What `init` left in the cache: root, and targets and snapshot if they are there.
+    /// What `init` left in the cache: root, and targets and snapshot if they are there. `None`, too, when that root can't be
+    /// published any more: its certificate is over, or was made while the clock was wrong.
     ///
     /// Deviation: Notary makes new keys when the targets file is missing (13 B15); test
     /// `begun_collection_keeps_its_keys_without_its_targets_file`.
@@ -52,6 +53,10 @@ impl Publisher {
         });
         let root =
             RootPhase::trust_cached(environment.clone(), root.clone(), Seen::default()).map_err(refused)?;
+        let end = root.clone().finish_root().err();
+        if matches!(end, Some(TrustError::NoLeaf { .. } | TrustError::Expired { .. })) {
+            return Ok(None);
+        }
         let root = root.root().clone();
         let targets = verified::<Targets>(&cached.files, &root, TopRole::Targets, &environment)
             .unwrap_or_else(|| Targets::new(MetaVersion::FIRST, expiry(&TopRole::Targets.into(), now)));

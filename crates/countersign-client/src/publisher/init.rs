@@ -5,7 +5,7 @@ use std::sync::Arc;
 use countersign_core::author::{Draft, KeyRing, RootKeys, expiry, sign};
 use countersign_core::certificate::self_signed;
 use countersign_core::key::{KeyId, PublicKey};
-use countersign_core::metadata::{FileMeta, Snapshot, Targets};
+use countersign_core::metadata::{Envelope, FileMeta, Root, Snapshot, Targets};
 use countersign_core::name::{RoleName, TopRole};
 use countersign_core::number::MetaVersion;
 use countersign_core::sign::SecretKey;
@@ -99,16 +99,37 @@ impl Publisher {
             return Err(PublisherError::NotARootKey { key });
         }
         let gun = self.gun().clone();
+        let [begun_targets, begun_snapshot] = self.begun_keys().await?;
         self.with_keys(move |keys| {
             let root = match existing {
                 Some(id) => keys.load(id)?,
                 None => keys.generate(TopRole::Root.name(), None)?,
             };
-            let targets = keys.generate(TopRole::Targets.name(), Some(&gun))?;
-            let snapshot = with_snapshot.then(|| keys.generate(TopRole::Snapshot.name(), Some(&gun)));
+            let pair = |role: TopRole, begun: Option<KeyId>| match begun {
+                Some(id) => keys.load(id),
+                None => keys.generate(role.name(), Some(&gun)),
+            };
+            let targets = pair(TopRole::Targets, begun_targets)?;
+            let snapshot = with_snapshot.then(|| pair(TopRole::Snapshot, begun_snapshot));
             Ok(NewKeys { root, root_is_new: existing.is_none(), targets, snapshot: snapshot.transpose()? })
         })
         .await
+    }
+
+    /// Canonical ids of the targets and snapshot keys that are here of a collection which was begun and has to be begun anew.
+    async fn begun_keys(&self) -> Result<[Option<KeyId>; 2], PublisherError> {
+        let settings = self.updater.settings();
+        let cached =
+            self.updater.cache().load(&settings.gun, &[TopRole::Root.into()], &settings.limits).await?;
+        let root = cached.files.get(&TopRole::Root.into()).cloned();
+        let root: Option<Root> = root
+            .and_then(|bytes| Envelope::parse(bytes, &settings.limits).ok())
+            .and_then(|envelope| envelope.claim().ok());
+        let present = self.present().await?;
+        Ok([TopRole::Targets, TopRole::Snapshot].map(|role| {
+            let ids = root.as_ref().map(|root| root.role_keys(role).canonical_ids()).unwrap_or_default();
+            ids.into_iter().find(|id| present.contains(id))
+        }))
     }
 
     async fn server_key(&self, role: TopRole) -> Result<PublicKey, PublisherError> {

@@ -66,6 +66,14 @@ pub enum UpdateError {
         /// Most that are followed in one update.
         limit: usize,
     },
+    /// The server said that it took an upload, and shows an older edition.
+    #[error("`{server}` shows an older {role} than the one that it took")]
+    NotShown {
+        /// The server.
+        server: String,
+        /// The role.
+        role: RoleName,
+    },
     /// The cache cannot be read or written.
     #[error(transparent)]
     Cache(#[from] CacheError),

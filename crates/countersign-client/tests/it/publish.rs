@@ -331,6 +331,23 @@ async fn begun_collection_keeps_its_keys_without_its_targets_file() {
 }
 
 #[tokio::test]
+async fn begun_collection_whose_certificate_is_over_is_begun_anew_with_its_keys() {
+    let server = PublishServer::empty();
+    let author = Author::at(&server);
+    let made = author.publisher().init(now()).await.expect("made");
+    let later = now().plus_seconds(4000 * 24 * 3600);
+    let again = author.publisher().init(later).await.expect("made");
+    assert_eq!((again.root_key, again.targets_key), (made.root_key, made.targets_key));
+    assert!(!again.root_key_is_new);
+    assert_eq!(author.key_roles(), ["root", "snapshot", "targets"]);
+    // And so it is for somebody whose clock was ahead.
+    let error = author.publisher().init(later).await.expect_err("begun");
+    assert!(matches!(&error, PublisherError::Exists(_)), "{error:?}");
+    author.sign("v1", b"one").await.expect("published").confirmed.expect("shown");
+    assert_eq!(author.key_roles(), ["root", "snapshot", "targets"]);
+}
+
+#[tokio::test]
 async fn cache_of_a_publisher_who_was_killed_after_the_upload_still_leads_on() {
     let server = PublishServer::empty();
     let author = Author::at(&server);
