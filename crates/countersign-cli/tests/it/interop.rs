@@ -8,6 +8,7 @@ mod disk;
 mod processes;
 mod prompts;
 mod publishing;
+mod registries;
 mod rotation;
 mod servers;
 mod sql;

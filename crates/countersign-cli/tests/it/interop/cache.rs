@@ -4,7 +4,7 @@ use countersign_lab::proxy::{Proxy, Upstream};
 use countersign_lab::tls::Authority;
 use http::StatusCode;
 
-use super::stage::{Person, Server, Shop};
+use super::stage::{Person, Server, Shop, line};
 use crate::world::block_on;
 
 const TEAM: &str = "team/app";
@@ -73,4 +73,46 @@ fn cache_of_the_other_client_is_continued_with_debians_server() {
 fn cache_of_the_other_client_is_continued_with_our_server() {
     let Some(server) = Server::ours() else { return };
     continued(&server);
+}
+
+/// Every file that either client cached, damaged in several ways: it is fetched again, and said, and a lost root is no
+/// reason for trust on first use.
+#[test]
+fn damaged_cache_of_either_client_is_mended() {
+    let Some(server) = Server::debian() else { return };
+    let shop = Shop::open();
+    let gun = shop.gun(TEAM);
+    let image = shop.add(&Person::of(&server), TEAM, "v1");
+    for ours in [true, false] {
+        let bob = Person::of(&server);
+        let read = if ours { bob.ours(&["repo", "list", &gun]) } else { bob.theirs(&["list", &gun]) };
+        read.expect_success();
+        let metadata = format!(".docker/trust/tuf/{gun}/metadata");
+        let whole = bob.files(&format!("tuf/{gun}/metadata"));
+        for (name, bytes) in &whole {
+            let file = format!("{metadata}/{}", name.display());
+            let damages: [&[u8]; 4] = [b"", &bytes[..bytes.len() / 2], b"<html></html>", b"\xff\xfe\x00"];
+            for damage in damages {
+                bob.world().write(&file, damage);
+                let output = bob.ours(&["repo", "lookup", &gun, "v1"]);
+                let case = format!("{file}: {}", output.transcript());
+                // With Notary's cache nobody but the root file says which root was trusted: an empty one says that there is
+                // none, another one that it cannot be known.
+                if name.ends_with("root.json") && !ours {
+                    let expected = if damage.is_empty() { (Some(0), true) } else { (Some(3), false) };
+                    assert_eq!((output.code, output.stderr.contains("first use")), expected, "{case}");
+                    bob.remembers_nothing(&gun);
+                    bob.world().write(&file, bytes);
+                    continue;
+                }
+                assert_eq!(
+                    (output.code, output.stdout.as_str()),
+                    (Some(0), line("v1", &image).as_str()),
+                    "{case}"
+                );
+                assert!(!output.stderr.contains("first use"), "{case}");
+            }
+        }
+        assert_eq!(bob.files(&format!("tuf/{gun}/metadata")), whole);
+    }
 }

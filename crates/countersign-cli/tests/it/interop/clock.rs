@@ -3,7 +3,8 @@
 use countersign_testkit::command::Output;
 use countersign_testkit::peers::present_or_skip;
 
-use super::stage::{Person, Server, Shop, serve};
+use super::cache::behind_a_proxy;
+use super::stage::{Person, Server, Shop, gets, load, serve};
 
 const TEAM: &str = "team/app";
 
@@ -82,5 +83,37 @@ fn roles_that_nobody_signed_for_years_are_refused_one_after_the_other() {
         assert!(output.stderr.contains(&format!("{role} expired at ")), "{years}: {}", output.transcript());
         assert!(output.stderr.contains("its publisher has to sign it again"), "{}", output.transcript());
         assert!(bob.state().is_empty(), "{:?}", bob.state());
+    }
+}
+
+#[test]
+fn publisher_whose_clock_is_wrong_publishes_nothing() {
+    if !present_or_skip(&["faketime"]) {
+        return;
+    }
+    let Some(debian) = Server::debian() else { return };
+    let Some(ours) = Server::ours() else { return };
+    for server in [&debian, &ours] {
+        // The proxy's certificate is valid at any time.
+        let (_proxy, alice) = behind_a_proxy(server);
+        let shop = Shop::open();
+        let gun = shop.gun(TEAM);
+        let reference = format!("{gun}:v1");
+        load(&alice, &reference);
+        for time in ["2003-01-01 00:00:00", "+12 years"] {
+            let output = at(&alice, time, &["push", &reference]);
+            assert_eq!(output.code, Some(1), "{time}: {}", output.transcript());
+            assert_eq!(server.file(&gun, "root.json").0, "404", "{time}: {}", output.transcript());
+        }
+        // With the right clock it is the same collection that is begun.
+        let image = shop.push(&alice, TEAM, "v1");
+        gets(&Person::of(server), &gun, "v1", &image);
+        for time in ["+15 days", "+4 years"] {
+            let before = alice.state();
+            let output = at(&alice, time, &["push", &reference]);
+            assert_ne!(output.code, Some(0), "{time}: {}", output.transcript());
+            assert!(output.stderr.contains("expired at"), "{time}: {}", output.transcript());
+            assert_eq!(alice.state(), before, "{time}");
+        }
     }
 }

@@ -4,8 +4,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use countersign_testkit::image::Image;
+use countersign_testkit::peers::present_or_skip;
 
-use super::stage::{Person, Server, Shop, gets, load};
+use super::stage::{Person, Server, Shop, gets, load, manifest_file, serve};
 
 const TEAM: &str = "team/app";
 
@@ -160,6 +161,88 @@ fn first_push_killed_at_any_moment_can_be_made_again() {
         },
     );
     keys_are_whole(&alice);
+}
+
+#[test]
+fn publish_of_staged_changes_killed_at_any_moment_loses_none() {
+    let Some(server) = Server::debian() else { return };
+    let shop = Shop::open();
+    let gun = shop.gun(TEAM);
+    let alice = Person::of(&server);
+    shop.push(&alice, TEAM, "v0");
+    let file = manifest_file(&alice, &shop.offer(TEAM, "v0"));
+    let stage = |name: &str| {
+        alice.theirs(&["add", &gun, name, &file]).expect_success();
+    };
+    stage("whole");
+    let took = alice.ours(&["repo", "publish", &gun]).expect_success().took;
+    let runs = 15;
+    stage("k00");
+    killed(
+        &alice,
+        took * 5 / 4,
+        runs,
+        |_| vec!["repo".to_owned(), "publish".to_owned(), gun.clone()],
+        |run| stage(&format!("k{:02}", run + 1)),
+    );
+    alice.ours(&["repo", "publish", &gun]).expect_success();
+    let status = alice.theirs(&["status", &gun]).expect_success();
+    assert!(status.stdout.contains("No unpublished changes"), "{}", status.stdout);
+    let listed = Person::of(&server).both_list(&gun);
+    let staged: Vec<_> = listed.iter().filter(|name| name.starts_with('k')).collect();
+    let expected: Vec<_> = (0..staged.len()).map(|number| format!("k{number:02}")).collect();
+    assert_eq!(staged, expected.iter().collect::<Vec<_>>(), "none is missing");
+    assert!(staged.len() > 2, "{listed:?}");
+}
+
+/// Our server, killed while people push: what it said that it took is there, and every edition is whole.
+#[test]
+fn server_killed_at_any_moment_keeps_what_it_took() {
+    if !present_or_skip(&["notary"]) {
+        return;
+    }
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let shop = Shop::open();
+    let gun = shop.gun(TEAM);
+    let ca_file = dir.path().join("data/ca.crt");
+    let mut alice: Option<Person> = None;
+    // The server is somewhere else each time, and Alice moves there with all that she has.
+    let moved = |before: Option<&Person>, port: u16| {
+        let there = Person::at(&format!("https://127.0.0.1:{port}"), &ca_file);
+        if let Some(before) = before {
+            there.take_trust_of(before);
+        }
+        there
+    };
+    let mut signed: Vec<String> = Vec::new();
+    let mut took = Duration::ZERO;
+    for round in 0_u32..8 {
+        let (server, port) = serve(dir.path(), &|server| server);
+        let person = moved(alice.as_ref(), port);
+        let tag = format!("r{round}");
+        let reference = format!("{gun}:{tag}");
+        load(&person, &reference);
+        let outcome = thread::scope(|scope| {
+            let push = scope.spawn(|| person.ours(&["push", &reference]));
+            if round > 0 {
+                thread::sleep(took * round / 8);
+                drop(server);
+            }
+            push.join().expect("a run has an end")
+        });
+        took = took.max(if round == 0 { outcome.took } else { Duration::ZERO });
+        if outcome.stdout.contains("Successfully signed") {
+            signed.push(tag);
+        }
+        alice = Some(person);
+    }
+    let (_server, port) = serve(dir.path(), &|server| server);
+    let (alice, bob) =
+        (moved(alice.as_ref(), port), Person::at(&format!("https://127.0.0.1:{port}"), &ca_file));
+    let listed = bob.both_list(&gun);
+    assert!(!signed.is_empty() && signed.iter().all(|tag| listed.contains(tag)), "{signed:?} in {listed:?}");
+    let last = shop.push(&alice, TEAM, "last");
+    gets(&bob, &gun, "last", &last);
 }
 
 #[test]

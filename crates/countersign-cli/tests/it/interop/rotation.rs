@@ -26,8 +26,10 @@ fn follow(server: &Server) {
         assert_eq!(root["signed"]["version"], turn + 2, "after {rotation:?}");
         // What is published with the new keys is seen, too.
         let tag = format!("v{}", turn + 1);
-        let image = shop.add(&alice, TEAM, &tag);
+        // Both clients go on with the new keys.
+        let image = if turn % 2 == 0 { shop.push(&alice, TEAM, &tag) } else { shop.add(&alice, TEAM, &tag) };
         gets(&bob, &gun, &tag, &image);
+        shop.push(&alice, TEAM, &format!("{tag}-ours"));
     }
     gets(&bob, &gun, "v0", &first);
     // Somebody who was away all the time follows at once, and so does a stranger.

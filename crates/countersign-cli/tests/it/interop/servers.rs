@@ -7,7 +7,8 @@ use countersign_testkit::command::Output;
 use countersign_testkit::peers::present_or_skip;
 
 use super::cache::behind_a_proxy;
-use super::stage::{Person, Server, Shop};
+use super::stage::{Person, Server, Shop, load};
+use crate::world::block_on;
 
 const TEAM: &str = "team/app";
 const ROLES: [&str; 4] = ["root", "timestamp", "snapshot", "targets"];
@@ -154,4 +155,89 @@ fn server_that_is_gone_is_stood_in_for_by_the_cache_of_either_client_while_that_
         let late = person.world().program(&lookup).clock("+15 days").run().expect_code(1);
         assert!(late.stderr.contains("timestamp expired at"), "{}", late.transcript());
     }
+}
+
+#[test]
+fn upload_with_a_bad_answer_is_an_error_and_can_be_made_again() {
+    let Some(scene) = Scene::set() else { return };
+    let gun = scene.gun();
+    let (shop, publisher, proxy) = (&scene.shop, &scene.reader, &scene.proxy);
+    publisher.take_keys_of(&scene.publisher);
+    shop.push(publisher, TEAM, "v2");
+    load(publisher, &format!("{gun}:v3"));
+    let push = |gun: &str| publisher.ours(&["push", &format!("{gun}:v3")]);
+    // One of which the first upload fails, and one that gets no key of the server.
+    let [first, keyless] = ["team/first", "team/keyless"].map(|repository| shop.gun(repository));
+    for gun in [&first, &keyless] {
+        load(publisher, &format!("{gun}:v3"));
+    }
+    let keys = publisher.files("private");
+    let version = scene.server.version(&gun, "targets");
+    let faults = [
+        (Fault::Html, "gave a bad answer"),
+        (Fault::Redirect("https://127.0.0.1:1/".to_owned()), "status 307"),
+        (Fault::Status(500), "status 500"),
+        (Fault::Status(404), "caused by"),
+        (Fault::Status(413), "status 413"),
+        (Fault::Status(201), "status 201"),
+    ];
+    for (fault, said) in faults {
+        for (gun, at) in [(&gun, At::Uploads), (&first, At::Uploads), (&keyless, At::Keys)] {
+            proxy.misbehave(at.clone(), fault.clone());
+            let output = push(gun);
+            let case = format!("{at:?} {fault:?}: {}", output.transcript());
+            assert_eq!(output.code, Some(1), "{case}");
+            assert!(output.stderr.contains(said), "no `{said}`: {case}");
+            assert!(
+                output.stderr.contains("is not signed") || output.stderr.contains("not pushed"),
+                "{case}"
+            );
+            assert_eq!(publisher.files(&format!("tuf/{gun}/changelist")).len(), 0, "{case}");
+            proxy.forward();
+        }
+    }
+    assert_eq!(scene.server.version(&gun, "targets"), version, "nothing came through");
+    for gun in [&first, &keyless] {
+        assert_eq!(scene.server.file(gun, "root.json").0, "404");
+    }
+    for gun in [&gun, &first, &keyless] {
+        push(gun).expect_success();
+        scene.publisher.theirs(&["lookup", gun, "v3"]).expect_success();
+    }
+    // One pair for each new collection, however often it was tried.
+    assert_eq!(publisher.files("private").len(), keys.len() + 4);
+}
+
+/// An answer that breaks off says nothing of whether the upload was taken: the next push finds out.
+#[test]
+fn upload_whose_answer_is_lost_is_not_made_twice() {
+    let Some(scene) = Scene::set() else { return };
+    let gun = scene.gun();
+    scene.reader.take_keys_of(&scene.publisher);
+    scene.shop.push(&scene.reader, TEAM, "v2");
+    load(&scene.reader, &format!("{gun}:v3"));
+    scene.proxy.misbehave(At::Uploads, Fault::Reset(0));
+    let lost = scene.reader.ours(&["push", &format!("{gun}:v3")]);
+    scene.proxy.forward();
+    let version = scene.server.version(&gun, "targets");
+    let again = scene.reader.ours(&["push", &format!("{gun}:v3")]).expect_success();
+    let said = format!("{}{}", lost.transcript(), again.transcript());
+    assert_eq!(scene.server.version(&gun, "targets"), version, "{said}");
+    assert!(again.stdout.contains("Already signed"), "{said}");
+    scene.publisher.theirs(&["lookup", &gun, "v3"]).expect_success();
+}
+
+#[test]
+fn upload_that_the_server_takes_and_does_not_show_is_told() {
+    let Some(scene) = Scene::set() else { return };
+    let gun = scene.gun();
+    scene.reader.take_keys_of(&scene.publisher);
+    scene.shop.push(&scene.reader, TEAM, "v2");
+    load(&scene.reader, &format!("{gun}:v3"));
+    block_on(scene.proxy.remember("before", &gun.parse().expect("a GUN"))).expect("it is there");
+    scene.proxy.replay("before");
+    let output = scene.reader.ours(&["push", &format!("{gun}:v3")]).expect_success();
+    assert!(output.stderr.contains("the server does not show it yet"), "{}", output.transcript());
+    scene.proxy.forward();
+    scene.publisher.theirs(&["lookup", &gun, "v3"]).expect_success();
 }

@@ -158,6 +158,13 @@ impl Person {
         }
     }
 
+    /// Takes over all of somebody's trust directory.
+    pub(super) fn take_trust_of(&self, other: &Self) {
+        for (name, bytes) in other.files("") {
+            self.world.write(&format!(".docker/trust/{}", name.display()), bytes);
+        }
+    }
+
     /// Every file of the trust directory below `part`, with its content.
     pub(super) fn files(&self, part: &str) -> BTreeMap<PathBuf, Vec<u8>> {
         let base = self.world.path(".docker/trust").join(part);
@@ -189,6 +196,11 @@ impl Person {
         serde_json::from_slice(&fs::read(path).expect("it is cached")).expect("metadata is JSON")
     }
 
+    /// Forgets what our program remembers of a collection besides Notary's files.
+    pub(super) fn remembers_nothing(&self, gun: &str) {
+        let _ = fs::remove_file(self.world.path(&format!(".docker/trust/tuf/{gun}/seen.json")));
+    }
+
     /// The names that both clients list.
     #[track_caller]
     pub(super) fn both_list(&self, gun: &str) -> Vec<String> {
@@ -213,6 +225,10 @@ impl Shop {
         Self { registry: block_on(Registry::start()).expect("a loopback port is free") }
     }
 
+    pub(super) fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
     /// The full name of a repository.
     pub(super) fn gun(&self, repository: &str) -> String {
         format!("{}/{repository}", self.registry.host())
@@ -232,6 +248,15 @@ impl Shop {
         person
             .ours(&["push", "--engine", "local", &format!("{}:{tag}", self.gun(repository))])
             .expect_success();
+        image
+    }
+
+    /// Has `person` give a tag another meaning with our program.
+    #[track_caller]
+    pub(super) fn push_again(&self, person: &Person, repository: &str, tag: &str, text: &str) -> Image {
+        let reference = format!("{}:{tag}", self.gun(repository));
+        let image = person.world().load(&reference, text);
+        person.ours(&["push", &reference]).expect_success();
         image
     }
 
