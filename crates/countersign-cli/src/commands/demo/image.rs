@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 
 use countersign_lab::image::{File, Image};
 
-/// Largest file that is put into an image, in bytes: larger ones make the demo slow.
-const FILE_BYTES: u64 = if cfg!(debug_assertions) { 4 << 20 } else { 160 << 20 };
+/// Largest file that is put into an image, in bytes: this program, unless it carries all that a debugger wants.
+const FILE_BYTES: u64 = 32 << 20;
 /// What stands in for this program where it is too large: some of these are on every machine.
-const STAND_INS: [&str; 4] = ["/bin/busybox", "/usr/bin/env", "/bin/sh", "/etc/passwd"];
+const STAND_INS: [&str; 4] = ["/bin/busybox", "/bin/bash", "/usr/bin/env", "/bin/sh"];
 
 /// The file that the lowest layer holds.
 pub(super) fn real_file() -> io::Result<PathBuf> {
