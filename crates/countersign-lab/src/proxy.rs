@@ -161,17 +161,24 @@ async fn entrance(
     Extension(fate): Extension<Fate>,
     request: Request,
 ) -> Response {
+    // What is to become of it is settled before anybody can see that it came.
+    let file = TrustFile::parse(request.uri().path());
+    let act = lock(&inner.rules).act(&request, file.as_ref());
     let number = inner.record.begin(&request);
     sleep(inner.latency()).await;
-    let response = answer(&inner, &fate, request).await;
+    let response = answer(&inner, &fate, request, file, act).await;
     sleep(inner.latency()).await;
     inner.record.end(number, response.status());
     response
 }
 
-async fn answer(inner: &Inner, fate: &Fate, request: Request) -> Response {
-    let file = TrustFile::parse(request.uri().path());
-    let act = lock(&inner.rules).act(&request, file.as_ref());
+async fn answer(
+    inner: &Inner,
+    fate: &Fate,
+    request: Request,
+    file: Option<TrustFile>,
+    act: Option<Act>,
+) -> Response {
     match act {
         Some(Act::Fail(fault)) => match fault.outright().await {
             Some(response) => response,
