@@ -53,14 +53,23 @@ pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<
 
 /// Appends the canonical form of one string, quotes included.
 pub(crate) fn write_string(out: &mut Vec<u8>, text: &str) {
+    let mut rest = text.as_bytes();
     out.push(b'"');
-    for byte in text.bytes() {
-        if matches!(byte, b'"' | b'\\') {
-            out.push(b'\\');
-        }
-        out.push(byte);
+    while let Some(at) = position(rest, |byte| matches!(byte, b'"' | b'\\')) {
+        out.extend_from_slice(&rest[..at]);
+        out.extend_from_slice(&[b'\\', rest[at]]);
+        rest = &rest[at + 1..];
     }
+    out.extend_from_slice(rest);
     out.push(b'"');
+}
+
+/// Where the first byte stands that `is_wanted`, for texts in which few are: many bytes are looked at together.
+pub(crate) fn position(text: &[u8], is_wanted: impl Fn(u8) -> bool) -> Option<usize> {
+    let mut chunks = text.chunks(64);
+    let before =
+        chunks.position(|chunk| chunk.iter().fold(false, |found, byte| found | is_wanted(*byte)))? * 64;
+    text[before..].iter().position(|byte| is_wanted(*byte)).map(|at| before + at)
 }
 
 /// Appends the canonical form of `value`.

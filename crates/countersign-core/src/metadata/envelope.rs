@@ -163,7 +163,7 @@ fn write_text(out: &mut Vec<u8>, text: &str) {
 
 fn write_escaped(out: &mut Vec<u8>, message: &[u8]) {
     let mut rest = message;
-    while let Some(at) = rest.iter().position(|byte| matches!(byte, b'<' | b'>' | b'&' | 0xe2)) {
+    while let Some(at) = canonical::position(rest, |byte| matches!(byte, b'<' | b'>' | b'&' | 0xe2)) {
         out.extend_from_slice(&rest[..at]);
         let (escape, taken): (&[u8], usize) = match &rest[at..] {
             [b'<', ..] => (br"\u003c", 1),

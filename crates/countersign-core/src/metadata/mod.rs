@@ -8,6 +8,7 @@ mod envelope;
 mod error;
 mod file_meta;
 mod keys;
+mod plain;
 mod prefixes;
 mod root;
 mod snapshot;

@@ -6,6 +6,8 @@
 
 use std::ops::Range;
 
+use crate::metadata::plain::PlainEntry;
+
 /// Deepest nesting that the walk follows.
 const MAX_DEPTH: u32 = 64;
 
@@ -27,6 +29,7 @@ pub(crate) struct Layout {
 pub(crate) struct Entry {
     name: (u32, u32),
     value: (u32, u32),
+    is_plain: bool,
 }
 
 impl Entry {
@@ -36,6 +39,11 @@ impl Entry {
 
     pub(crate) fn value(self) -> Range<usize> {
         self.value.0 as usize..self.value.1 as usize
+    }
+
+    /// Whether it is one that [`PlainEntry`] reads.
+    pub(crate) fn is_plain(self) -> bool {
+        self.is_plain
     }
 }
 
@@ -52,8 +60,13 @@ pub(crate) fn layout(file: &[u8]) -> Option<Layout> {
         if walk.text[name.clone()] == *b"targets" && walk.text.get(start) == Some(&b'{') {
             walk.object(3, &mut |walk, name| {
                 let start = walk.at;
-                walk.value(4)?;
-                targets.push(Entry { name: short(&name)?, value: short(&(start..walk.at))? });
+                let plain = PlainEntry::read(&walk.text[start..]);
+                match &plain {
+                    Some((_, rest)) => walk.at = walk.text.len() - rest.len(),
+                    None => walk.value(4)?,
+                }
+                let value = short(&(start..walk.at))?;
+                targets.push(Entry { name: short(&name)?, value, is_plain: plain.is_some() });
                 Some(())
             })?;
         } else {
