@@ -6,6 +6,7 @@
 //!
 //! Source: notary `vendor/github.com/docker/go/canonical/json`, OLPC canonical JSON.
 
+use std::cell::Cell;
 use std::fmt;
 
 use serde::Serialize;
@@ -14,6 +15,11 @@ use serde_json::{Map, Value};
 
 /// Largest magnitude of an integer: what a double can carry exactly, since Notary decodes numbers as doubles.
 pub(crate) const MAX_INTEGER: u64 = 1 << 53;
+
+/// How many values a text may hold, however short they are.
+const FREE_VALUES: usize = 1_000_000;
+/// How many bytes of text each value needs on average, where there are more.
+const BYTES_PER_VALUE: usize = 16;
 
 /// The canonical bytes of `value`.
 ///
@@ -36,10 +42,12 @@ pub fn serialize(value: &impl Serialize) -> Result<Vec<u8>, serde_json::Error> {
 /// Reads one JSON text strictly; see the module.
 ///
 /// # Errors
-/// A syntax error, a repeated key, a number that is not an integer of at most 2^53, nesting deeper than 128.
+/// A syntax error, a repeated key, a number that is not an integer of at most 2^53, nesting deeper than 128, or more
+/// than a million values that are shorter than 16 bytes in the mean: in memory they would take many times their text.
 pub fn strict(text: &[u8]) -> Result<Value, serde_json::Error> {
     let mut deserializer = serde_json::Deserializer::from_slice(text);
-    let value = Strict.deserialize(&mut deserializer)?;
+    let left = Cell::new(FREE_VALUES.max(text.len() / BYTES_PER_VALUE));
+    let value = Strict { left: &left }.deserialize(&mut deserializer)?;
     deserializer.end()?;
     Ok(value)
 }
@@ -48,7 +56,8 @@ pub fn strict(text: &[u8]) -> Result<Value, serde_json::Error> {
 ///
 /// The JSON library's own reader of values takes one key of its own for something else than a name.
 pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
-    Ok(Some(Strict.deserialize(deserializer)?).filter(|value| !value.is_null()))
+    let left = Cell::new(usize::MAX);
+    Ok(Some(Strict { left: &left }.deserialize(deserializer)?).filter(|value| !value.is_null()))
 }
 
 /// Appends the canonical form of one string, quotes included.
@@ -111,17 +120,23 @@ fn write_list<T>(
 }
 
 /// Builds a [`Value`] and refuses what is ambiguous.
-struct Strict;
+#[derive(Clone, Copy)]
+struct Strict<'a> {
+    /// How many more values there may be.
+    left: &'a Cell<usize>,
+}
 
-impl<'de> DeserializeSeed<'de> for Strict {
+impl<'de> DeserializeSeed<'de> for Strict<'_> {
     type Value = Value;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        let left = self.left.get().checked_sub(1);
+        self.left.set(left.ok_or_else(|| D::Error::custom("it has far too many values for its length"))?);
         deserializer.deserialize_any(self)
     }
 }
 
-impl<'de> Visitor<'de> for Strict {
+impl<'de> Visitor<'de> for Strict<'_> {
     type Value = Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -164,7 +179,7 @@ impl<'de> Visitor<'de> for Strict {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
         let mut list = Vec::new();
-        while let Some(item) = items.next_element_seed(Strict)? {
+        while let Some(item) = items.next_element_seed(self)? {
             list.push(item);
         }
         Ok(Value::Array(list))
@@ -173,7 +188,7 @@ impl<'de> Visitor<'de> for Strict {
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
         let mut map = Map::new();
         while let Some(key) = entries.next_key::<String>()? {
-            let value = entries.next_value_seed(Strict)?;
+            let value = entries.next_value_seed(self)?;
             if map.contains_key(&key) {
                 return Err(A::Error::custom(format_args!("the key `{}` is repeated", key.escape_default())));
             }
@@ -227,6 +242,15 @@ mod tests {
         }
         assert!(strict(b"\"\xff\"").is_err(), "invalid UTF-8 was accepted");
         assert!(strict("[".repeat(200).as_bytes()).is_err(), "deep nesting was accepted");
+    }
+
+    /// Read into memory, they would take some thirty times their text.
+    #[test]
+    fn strict_refuses_very_many_tiny_values() {
+        let list = |count: usize, item: &str| format!("[{}0]", format!("{item},").repeat(count - 2));
+        assert!(strict(list(1_000_000, "0").as_bytes()).is_ok());
+        assert!(strict(list(1_000_001, "0").as_bytes()).is_err());
+        assert!(strict(list(1_000_001, "\"0123456789abcdef\"").as_bytes()).is_ok());
     }
 
     #[test]
