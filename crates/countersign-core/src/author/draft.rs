@@ -10,6 +10,7 @@ use crate::author::change::admit_keys;
 use crate::author::root::replace_keys;
 use crate::author::signing::can_sign;
 use crate::author::{AuthorError, Change, KeyRing, NEAR_EXPIRY, RootKeys, expiry, sign};
+use crate::canonical;
 use crate::key::KeyId;
 use crate::metadata::{Delegations, Document, FileMeta, Root, Snapshot, Targets};
 use crate::name::{RoleName, TopRole};
@@ -151,6 +152,7 @@ impl Draft {
     /// - [`AuthorError::MissingKeys`]: a role's threshold cannot be met with `ring`; only the snapshot may be left out, for a
     ///   server that holds its key.
     /// - [`AuthorError::UnknownField`]: a file has a field that would be lost.
+    /// - [`AuthorError::Unwritable`]: a document has a control character, so that nobody could read its file.
     ///
     /// Source: notary `client/client.go` (`publish`), reference behaviour 6.6.
     pub fn sign(mut self, ring: &KeyRing, now: DateTime) -> Result<Edition, AuthorError> {
@@ -162,7 +164,10 @@ impl Draft {
                 self.root.version = next(&root_role, self.root.version)?;
             }
             self.root.expires = expiry(&root_role, now);
-            files.insert(root_role.clone(), sign(&root_role, &self.root, &self.groups(&root_role), ring)?);
+            files.insert(
+                root_role.clone(),
+                sign_readably(&root_role, &self.root, &self.groups(&root_role), ring)?,
+            );
         }
         for role in self.dirty.iter().filter(|role| **role != root_role).cloned().collect::<Vec<_>>() {
             let (groups, is_fresh) = (self.groups(&role), self.fresh.contains(&role));
@@ -182,7 +187,7 @@ impl Draft {
             admit_known(&role, unknown.or_else(|| targets.unknown_entry_field()))?;
             targets.version = if is_fresh { MetaVersion::FIRST } else { next(&role, targets.version)? };
             targets.expires = expiry(&role, now);
-            let file = sign(&role, targets, &groups, ring)?;
+            let file = sign_readably(&role, targets, &groups, ring)?;
             files.insert(role, file);
         }
         if let Some(snapshot) = self.sign_snapshot(&files, ring, now)? {
@@ -209,7 +214,7 @@ impl Draft {
         self.snapshot.meta = listed;
         self.snapshot.version = next(&role, self.snapshot.version)?;
         self.snapshot.expires = expiry(&role, now);
-        sign(&role, &self.snapshot, &groups, ring).map(Some)
+        sign_readably(&role, &self.snapshot, &groups, ring).map(Some)
     }
 
     /// The key groups that must sign a role.
@@ -226,6 +231,20 @@ impl Draft {
                 keys.into_iter().collect()
             }
         }
+    }
+}
+
+/// Signs a document, unless a control character in it makes a file that nobody could read.
+fn sign_readably<T: Document>(
+    role: &RoleName,
+    document: &T,
+    groups: &[RoleKeys],
+    ring: &KeyRing,
+) -> Result<Bytes, AuthorError> {
+    let file = sign(role, document, groups, ring)?;
+    match canonical::position(&file, |byte| byte < b' ') {
+        Some(_) => Err(AuthorError::Unwritable(role.to_string())),
+        None => Ok(file),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use crate::key::{KeyError, KeyId};
+use crate::key::KeyId;
 use crate::name::{RoleName, TargetName};
 use crate::number::NumberError;
 use crate::sign::SignError;
@@ -31,7 +31,7 @@ pub enum AuthorError {
     /// A target name that no file of this dialect can carry.
     #[error("target name `{}` has a control character", .0.as_str().escape_default())]
     ControlCharacter(TargetName),
-    /// A path, or the name of a key type or hash algorithm, that no file of this dialect can carry.
+    /// A path, the name of a key type or hash algorithm, or a role's document, that no file of this dialect can carry.
     #[error("`{}` has a control character", .0.escape_default())]
     Unwritable(String),
     /// A length that no reader takes.
@@ -77,14 +77,6 @@ pub enum AuthorError {
         role: RoleName,
         /// Why.
         source: NumberError,
-    },
-    /// A key that is none.
-    #[error("a key of {role} cannot be used")]
-    Key {
-        /// The role.
-        role: RoleName,
-        /// Why.
-        source: KeyError,
     },
     /// A key that did not sign.
     #[error("{role} was not signed")]

@@ -75,14 +75,16 @@ impl TrustedCollection {
         let mut stops = Vec::new();
         while let Some(stop) = queue.pop_front() {
             let Some(targets) = self.targets(stop.role) else { continue };
-            let children = || {
-                let declared = targets.delegations.roles.iter();
-                declared.map(|child| Stop { role: &child.name, paths: stop.paths.restrict(child) })
-            };
-            if from.is_below(stop.role) {
-                queue.extend(children().filter(|child| child.role == from || from.is_below(child.role)));
-            } else if stop.role == from || !skip.contains(stop.role) {
-                queue.extend(children());
+            let is_above = from.is_below(stop.role);
+            if !is_above && stop.role != from && skip.contains(stop.role) {
+                continue;
+            }
+            for child in &targets.delegations.roles {
+                if !is_above || child.name == *from || from.is_below(&child.name) {
+                    queue.push_back(Stop { role: &child.name, paths: stop.paths.restrict(child) });
+                }
+            }
+            if !is_above {
                 stops.push(stop);
             }
         }

@@ -14,8 +14,9 @@ use crate::trust::TrustError;
 
 /// The newest file of each role that was ever trusted here.
 ///
-/// A floor holds for as long as the keys that signed it could still sign for its role. Once root (or the delegating role)
-/// takes those keys away, the floor is void: that is the way back from a fast-forward by a stolen key.
+/// A floor holds for as long as the keys that signed it are keys of its role: all of them, or enough for its threshold. Once
+/// root (or the delegating role) takes those keys away, the floor is void: that is the way back from a fast-forward by a
+/// stolen key. A higher threshold takes no key away.
 ///
 /// Source: TUF 1.0.34 §5.3.11, §5.4.3, §5.5.5, §5.6.4; design decision on seen versions. Deviation: Notary takes its floors from
 /// cached files only, and loses them when the cached root changes (13 B2, B3); test `seen_version_outlives_a_new_root`.
@@ -72,11 +73,12 @@ impl Seen {
         }
     }
 
-    /// The recorded file, if the keys that signed it still could.
+    /// The recorded file, if the keys that signed it are still the role's.
     pub(super) fn floor(&self, role: &RoleName, keys: &RoleKeys) -> Option<&SeenFile> {
         let floor = self.0.get(role)?;
         let still = floor.signers.intersection(&keys.canonical_ids()).count();
-        (still >= keys.threshold().get()).then_some(floor)
+        let holds = still >= keys.threshold().get() || (still > 0 && still == floor.signers.len());
+        holds.then_some(floor)
     }
 
     /// Refuses an older version, and the same version with other content.

@@ -291,3 +291,28 @@ fn signature_with_an_odd_key_id_is_written_as_text() {
     let read = Envelope::parse(file, &Limits::default()).expect("one file");
     assert_eq!(read.signatures(), [odd]);
 }
+
+/// Another tool may list a key that nobody here can read; its holder is simply not us.
+#[test]
+fn key_that_cannot_be_read_is_no_reason_not_to_sign() {
+    use countersign_core::key::{KeyType, PublicKey};
+    let mut sim = Sim::new();
+    let odd = PublicKey::new(KeyType::EcdsaX509, b"no certificate".to_vec());
+    let own = sim.keys[&role("targets")][0].public_key().clone();
+    sim.list(TopRole::Targets, vec![odd.clone(), own]);
+    let mut draft = draft_of(&sim);
+    draft.apply(&set("v2", b"x")).expect("a target");
+    assert!(draft.clone().sign(&sim.ring, now()).is_ok());
+    let refused = draft.sign(&KeyRing::default(), now()).expect_err("no keys at all");
+    assert!(matches!(refused, AuthorError::MissingKeys { ref missing, .. } if missing.contains(&odd.id())));
+}
+
+/// A name that came in escapes, and was signed by somebody, cannot be written by us.
+#[test]
+fn document_with_a_control_character_is_not_signed() {
+    let mut sim = Sim::new();
+    sim.targets("targets").targets.insert(name("a\nb"), FileMeta::of(b"x"));
+    let targets = sim.roles[&role("targets")].clone();
+    let draft = Draft::unpublished(sim.root.clone(), targets, sim.snapshot.clone());
+    assert!(matches!(draft.sign(&sim.ring, now()), Err(AuthorError::Unwritable(_))));
+}

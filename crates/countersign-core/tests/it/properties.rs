@@ -94,6 +94,26 @@ proptest! {
         }
     }
 
+    /// The reader of canonical files, and the one of all others, which a space calls for.
+    #[test]
+    fn both_readers_read_the_same(
+        bytes in prop::collection::vec(prop_oneof![any::<u8>(), Just(b'"'), Just(b'0'), Just(b'-')], 1..4),
+        at: usize,
+        cut in 0_usize..3,
+        targets in targets(),
+    ) {
+        let mut signed = Vec::new();
+        targets.write_canonical(&mut signed);
+        let at = at % signed.len();
+        signed.splice(at..(at + cut).min(signed.len()), bytes);
+        let read = |space: &[u8]| {
+            let file = [b"{\"signed\":", space, &signed[..], b",\"signatures\":[]}"].concat();
+            let envelope = Envelope::parse(Bytes::from(file), &Limits::default()).ok()?;
+            Some((envelope.message().to_vec(), envelope.claim::<Targets>().ok()))
+        };
+        prop_assert_eq!(read(b""), read(b" "));
+    }
+
     #[test]
     fn names_never_leave_their_directory(text in ".*") {
         if let Ok(gun) = text.parse::<Gun>() {

@@ -217,6 +217,38 @@ fn floor_of_a_delegation_is_void_once_it_was_delegated_to_nobody() {
     assert!(matches!(is_unpublished(&sim, &again, seen), Err(TrustError::RoleRemoved { .. })));
 }
 
+/// Only taking keys away voids a floor: not asking for more of them.
+#[test]
+fn floor_outlives_a_higher_threshold_and_goes_with_the_keys_that_made_it() {
+    let two = |sim: &mut Sim, keyids: &[usize], threshold: u64, keys: &[std::sync::Arc<SecretKey>]| {
+        let delegations = &mut sim.targets("targets").delegations;
+        delegations.keys = keys.iter().map(|key| (key.id(), key.public_key().clone())).collect();
+        delegations.roles[0].keyids = keyids.iter().map(|index| keys[*index].id()).collect();
+        delegations.roles[0].threshold = Threshold::new(threshold).expect("a threshold");
+    };
+    let mut sim = Sim::new();
+    let first = sim.delegate("targets/a", &[""]);
+    let keys = [first, key(), key()];
+    for key in &keys {
+        sim.ring.insert(key.clone());
+    }
+    sim.targets("targets/a").version = version(5);
+    let files = sim.publish();
+    let seen = sim.first_update(&files).expect("trusted").seen().clone();
+    assert_eq!(seen.file(&role("targets/a")).expect("seen").signers.len(), 1);
+    sim.publish();
+    sim.targets("targets/a").version = version(3);
+    for (keyids, threshold, is_trusted) in
+        [(&[0, 1][..], 1, false), (&[0, 1], 2, false), (&[0], 1, false), (&[1, 2], 2, true), (&[1], 1, true)]
+    {
+        let mut sim = sim.clone();
+        two(&mut sim, keyids, threshold, &keys);
+        let outcome = sim.update(&sim.files(), seen.clone());
+        assert_eq!(outcome.is_ok(), is_trusted, "{keyids:?} {threshold}");
+        assert!(is_trusted || matches!(outcome, Err(TrustError::Rollback { .. })));
+    }
+}
+
 /// A delegate may only declare roles below itself.
 #[test]
 fn delegate_that_declares_a_foreign_role_is_rejected() {
