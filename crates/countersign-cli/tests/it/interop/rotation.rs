@@ -1,5 +1,7 @@
 //! Keys that Debian's client rotates: ours follows with the cache that it has.
 
+use countersign_testkit::command::Invocation;
+
 use super::stage::{Person, Server, Shop, gets};
 
 const TEAM: &str = "team/app";
@@ -18,8 +20,8 @@ fn follow(server: &Server) {
         &["key", "rotate", &gun, "snapshot", "--server-managed"],
         &["key", "rotate", &gun, "root"],
     ];
-    for (turn, rotation) in rotations.into_iter().enumerate() {
-        alice.notary().invocation(rotation).stdin("yes\n").run().expect_success();
+    for (turn, rotation) in rotations.iter().enumerate() {
+        alice.notary().invocation(*rotation).stdin("yes\n").run().expect_success();
         let seen = bob.ours(&["repo", "lookup", &gun, "v0"]).expect_success();
         assert_eq!(seen.stderr, "", "nothing is worth a word after {rotation:?}");
         let root = bob.cached(&gun, "root");
@@ -32,8 +34,19 @@ fn follow(server: &Server) {
         shop.push(&alice, TEAM, &format!("{tag}-ours"));
     }
     gets(&bob, &gun, "v0", &first);
-    // Somebody who was away all the time follows at once, and so does a stranger.
     gets(&Person::of(server), &gun, "v0", &first);
+    is_exported(&bob, &gun, rotations.len() + 1);
+}
+
+/// Every version that a server still has goes into one file, whatever keys signed it.
+pub(super) fn is_exported(person: &Person, gun: &str, roots: usize) {
+    person.ours(&["repo", "export", gun, "-o", "collection.tar"]).expect_success();
+    let list = Invocation::of("tar").args(["-tf", "collection.tar"]).dir(person.world().path("")).run();
+    let list = list.expect_success().stdout;
+    let has = |file: &str| list.lines().any(|line| line == file);
+    let newest = person.cached(gun, "targets")["signed"]["version"].as_u64().expect("a version");
+    assert!((1..=roots).all(|version| has(&format!("metadata/root/{version}.json"))), "{list}");
+    assert!((2..=newest).all(|version| has(&format!("metadata/targets/{version}.json"))), "{list}");
 }
 
 /// A cache of before all rotations leads to the end of them.

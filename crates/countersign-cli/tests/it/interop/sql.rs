@@ -2,6 +2,7 @@
 
 use countersign_testkit::peers::{MariaDb, present_or_skip};
 
+use super::rotation::is_exported;
 use super::stage::{Person, Server, Shop, gets, line, load, manifest_file};
 
 const TEAM: &str = "team/app";
@@ -66,6 +67,7 @@ fn snapshot_key_of_the_server_forgets_no_root(server: &Server, ours_begins: bool
     shop.add(&alice, TEAM, "v4");
     assert_eq!(server.file(&gun, "root.json").0, "200");
     let reader = Person::of(server);
+    is_exported(&reader, &gun, if ours_begins { 2 } else { 3 });
     assert_eq!(reader.both_list(&gun), ["a<b&c", "v0", "v1", "v2", "v3", "v4"]);
     assert_eq!(
         reader.ours(&["repo", "lookup", &gun, "a<b&c"]).expect_success().stdout,
