@@ -21,7 +21,7 @@ fn follow(server: &Server) {
         &["key", "rotate", &gun, "root"],
     ];
     for (turn, rotation) in rotations.iter().enumerate() {
-        alice.notary().invocation(*rotation).stdin("yes\n").run().expect_success();
+        alice.notary().invocation(rotation).stdin("yes\n").run().expect_success();
         let seen = bob.ours(&["repo", "lookup", &gun, "v0"]).expect_success();
         assert_eq!(seen.stderr, "", "nothing is worth a word after {rotation:?}");
         let root = bob.cached(&gun, "root");
