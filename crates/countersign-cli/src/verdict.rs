@@ -3,7 +3,7 @@
 use countersign_client::lookup::signed_about_when;
 use countersign_client::updater::{Freshness, Refreshed};
 use countersign_core::time::DateTime;
-use countersign_core::trust::{PinRule, TrustedCollection, TrustedTarget};
+use countersign_core::trust::{Anchor, PinRule, TrustedCollection, TrustedTarget};
 use countersign_registry::reference::ImageReference;
 use countersign_registry::transfer::short_id;
 
@@ -49,10 +49,11 @@ pub(crate) fn tell(refreshed: &Refreshed, server: &str, app: &App) {
         printer.warn(format_args!("{reason}; using the cached trust data of {server}, {age}"));
     }
     if refreshed.first_use
-        && matches!(collection.environment().pinning.rule(collection.gun()), PinRule::FirstUse)
+        && let Anchor::Certificates { gun, pinning } = &collection.environment().anchor
+        && matches!(pinning.rule(gun), PinRule::FirstUse)
     {
         let ids: Vec<_> = collection.root().signers().iter().map(ToString::to_string).collect();
-        printer.say(format_args!("Trusting {} on first use, root key {}", collection.gun(), ids.join(", ")));
+        printer.say(format_args!("Trusting {gun} on first use, root key {}", ids.join(", ")));
     }
     for warning in &refreshed.warnings {
         printer.warn(report::one_line(warning));

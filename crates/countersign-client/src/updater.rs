@@ -146,6 +146,11 @@ impl UpdateSettings {
             releases: Releases::default(),
         }
     }
+
+    /// What an update that begins at `start` is held against.
+    pub(crate) fn environment(&self, start: UpdateStart) -> Environment {
+        Environment::notary(self.gun.clone(), self.pinning.clone(), self.limits.clone(), start)
+    }
 }
 
 impl Updater {
@@ -195,7 +200,7 @@ impl Updater {
         known: &BTreeMap<RoleName, Bytes>,
         trace: &mut Trace,
     ) -> Result<Refreshed, UpdateError> {
-        let environment = Arc::new(self.environment(start));
+        let environment = Arc::new(self.settings.environment(start));
         let mut last = None;
         for _ in 0..ATTEMPTS {
             let mut run = Run::load(self, &environment, roles, known).await?;
@@ -215,11 +220,6 @@ impl Updater {
         }
         // Others stored newer outcomes all the time. This one was checked as well, and theirs are at least as new.
         last.ok_or(UpdateError::Overtaken)
-    }
-
-    fn environment(&self, start: UpdateStart) -> Environment {
-        let UpdateSettings { gun, pinning, limits, .. } = &self.settings;
-        Environment { gun: gun.clone(), pinning: pinning.clone(), limits: limits.clone(), start }
     }
 }
 

@@ -267,6 +267,26 @@ impl Hashes {
         met
     }
 
+    /// Takes digests in hex, by the names of their algorithms.
+    pub(crate) fn from_hex(entries: BTreeMap<String, String>) -> Result<Self, DigestError> {
+        let mut hashes = Self::default();
+        for (name, text) in entries {
+            match Algorithm::of_name(&name) {
+                Some(algorithm) => {
+                    let bytes = hex::decode(&text).map_err(|_| DigestError::Shape(text))?;
+                    hashes.insert(Digest::from_bytes(algorithm, &bytes)?);
+                }
+                None => drop(hashes.unknown.insert(name, text.into_bytes())),
+            }
+        }
+        Ok(hashes)
+    }
+
+    /// Whether nothing is named, known or not.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.sha256.is_none() && self.sha512.is_none() && self.unknown.is_empty()
+    }
+
     /// Takes digests in base64, as a file lists them; `None` when one is not exactly a digest.
     pub(crate) fn from_base64(sha256: &[u8], sha512: Option<&[u8]>) -> Option<Self> {
         let mut hashes = Self { sha256: Some([0; 32]), sha512: None, unknown: BTreeMap::new() };

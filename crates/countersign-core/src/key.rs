@@ -21,6 +21,7 @@ use thiserror::Error;
 pub(crate) use self::json::ListedKey;
 use crate::certificate::{self, CertificateError};
 use crate::spki::{self, Spki};
+use crate::verify::Method;
 use crate::{canonical, pem};
 
 /// The id of a key: SHA-256 of its canonical JSON, 64 lower-case hex digits as text.
@@ -40,6 +41,18 @@ impl KeyId {
     /// The raw hash.
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0
+    }
+
+    /// The id that a file gives a key. Outside of Notary's files that may be any text, which then stands for itself by its
+    /// SHA-256.
+    pub(crate) fn of_listed(text: &str) -> Self {
+        text.parse().unwrap_or_else(|_| Self::hash(text.as_bytes()))
+    }
+
+    fn hash(text: &[u8]) -> Self {
+        let mut id = [0; 32];
+        id.copy_from_slice(digest(&SHA256, text).as_ref());
+        Self(id)
     }
 }
 
@@ -141,6 +154,8 @@ pub struct PublicKey(Arc<Inner>);
 struct Inner {
     keytype: String,
     public: Vec<u8>,
+    /// The one method of its signatures, where the key says so and not the signature.
+    scheme: Option<Method>,
     /// The scoped id, once it was asked for.
     id: OnceLock<KeyId>,
     /// What is inside of the key, once it was looked at.
@@ -163,7 +178,16 @@ impl PublicKey {
 
     /// A key of the type called `keytype`, known or not.
     pub(crate) fn of_type_named(keytype: String, public: Vec<u8>) -> Self {
-        Self(Arc::new(Inner { keytype, public, id: OnceLock::new(), inside: OnceLock::new() }))
+        Self::assemble(keytype, public, None)
+    }
+
+    /// A key whose signatures are all made by `scheme`.
+    pub(crate) fn of_scheme(key_type: KeyType, public: Vec<u8>, scheme: Method) -> Self {
+        Self::assemble(key_type.name().to_owned(), public, Some(scheme))
+    }
+
+    fn assemble(keytype: String, public: Vec<u8>, scheme: Option<Method>) -> Self {
+        Self(Arc::new(Inner { keytype, public, scheme, id: OnceLock::new(), inside: OnceLock::new() }))
     }
 
     /// The name of the type, as the file has it.
@@ -174,6 +198,11 @@ impl PublicKey {
     /// The type, if it is a known one.
     pub fn key_type(&self) -> Option<KeyType> {
         KeyType::of_name(self.keytype())
+    }
+
+    /// The one method of its signatures, where the key says so and not the signature.
+    pub(crate) fn scheme(&self) -> Option<Method> {
+        self.0.scheme
     }
 
     /// The bytes, without their base64.
@@ -251,9 +280,7 @@ impl PublicKey {
         text.extend_from_slice(b",\"keyval\":{\"private\":null,\"public\":\"");
         text.extend_from_slice(STANDARD.encode(self.as_bytes()).as_bytes());
         text.extend_from_slice(b"\"}}");
-        let mut id = [0; 32];
-        id.copy_from_slice(digest(&SHA256, &text).as_ref());
-        KeyId(id)
+        KeyId::hash(&text)
     }
 
     /// The key as the `.key` routes of a trust server write it: `public` before `private`.

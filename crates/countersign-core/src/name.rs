@@ -108,21 +108,49 @@ impl fmt::Display for TopRole {
     }
 }
 
-/// The name of a role: one of the four, or a delegation below `targets/`.
+/// The name of a role: one of the four, or a delegation.
 ///
-/// A delegation matches `^[-a-z0-9_/]+$`, is a clean path and at most 254 bytes long.
+/// In Notary's files, and wherever text is parsed, a delegation's name says who declares it: it stands below `targets/`,
+/// matches `^[-a-z0-9_/]+$`, is a clean path and at most 254 bytes long. In other TUF repositories a name says nothing and
+/// may be any text ([`RoleName::flat`]).
 ///
-/// Source: notary `tuf/data/roles.go`.
+/// Source: notary `tuf/data/roles.go`; TUF 1.0.34 §4.5.
 #[derive(Clone, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct RoleName(String);
+pub struct RoleName(String, Naming);
+
+/// What the name of a role says.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+enum Naming {
+    /// Its directory is the role that declares it.
+    Path,
+    /// Nothing.
+    Flat,
+}
 
 text_newtype!(RoleName, NameError);
 
 impl RoleName {
     /// Docker's release role, `targets/releases`.
     pub fn releases() -> Self {
-        Self("targets/releases".to_owned())
+        Self("targets/releases".to_owned(), Naming::Path)
+    }
+
+    /// A delegation whose name says nothing of who declares it.
+    ///
+    /// # Errors
+    /// [`NameError`]: it is the name of a top-level role, empty, longer than 255 bytes, or holds a control character.
+    ///
+    /// Source: TUF 1.0.34 §4.5 (`ROLENAME`).
+    pub fn flat(text: String) -> Result<Self, NameError> {
+        if text.len() > MAX_NAME_BYTES {
+            return Err(NameError::Long { name: text, max: MAX_NAME_BYTES });
+        }
+        let is_top = TopRole::ALL.iter().any(|role| role.name() == text);
+        if text.is_empty() || is_top || text.chars().any(char::is_control) {
+            return Err(NameError::FlatRole(text));
+        }
+        Ok(Self(text, Naming::Flat))
     }
 
     /// The top-level role of this name, or `None` for a delegation.
@@ -137,21 +165,22 @@ impl RoleName {
 
     /// Whether this is a delegation at any depth under `ancestor`.
     pub fn is_below(&self, ancestor: &Self) -> bool {
-        self.0.strip_prefix(ancestor.as_str()).is_some_and(|rest| rest.starts_with('/'))
+        self.1 == Naming::Path
+            && self.0.strip_prefix(ancestor.as_str()).is_some_and(|rest| rest.starts_with('/'))
     }
 
-    /// The role that declares this delegation; `None` for the four top-level roles.
+    /// The role that declares this delegation, where its name says so; `None` for the four top-level roles.
     pub fn parent(&self) -> Option<Self> {
-        if !self.is_delegation() {
+        if !self.is_delegation() || self.1 == Naming::Flat {
             return None;
         }
-        self.0.rsplit_once('/').map(|(parent, _)| Self(parent.to_owned()))
+        self.0.rsplit_once('/').map(|(parent, _)| Self(parent.to_owned(), Naming::Path))
     }
 }
 
 impl From<TopRole> for RoleName {
     fn from(role: TopRole) -> Self {
-        Self(role.name().to_owned())
+        Self(role.name().to_owned(), Naming::Path)
     }
 }
 
@@ -166,7 +195,7 @@ impl TryFrom<String> for RoleName {
 
     fn try_from(text: String) -> Result<Self, NameError> {
         if TopRole::ALL.iter().any(|role| role.name() == text) {
-            return Ok(Self(text));
+            return Ok(Self(text, Naming::Path));
         }
         if text.len() > MAX_NAME_BYTES - 1 {
             return Err(NameError::Long { name: text, max: MAX_NAME_BYTES - 1 });
@@ -174,7 +203,7 @@ impl TryFrom<String> for RoleName {
         let legal = |byte: u8| matches!(byte, b'-' | b'_' | b'/' | b'a'..=b'z' | b'0'..=b'9');
         let clean = text.split('/').all(|segment| !segment.is_empty());
         if text.starts_with("targets/") && clean && text.bytes().all(legal) {
-            Ok(Self(text))
+            Ok(Self(text, Naming::Path))
         } else {
             Err(NameError::Role(text))
         }
@@ -223,6 +252,9 @@ pub enum NameError {
     /// Neither a top-level role nor a legal delegation.
     #[error("`{}` is not a role: root, targets, snapshot, timestamp, or `targets/` and lower-case letters, digits, `-`, `_`", .0.escape_default())]
     Role(String),
+    /// No name of a delegated role anywhere.
+    #[error("`{}` cannot be the name of a delegated role", .0.escape_default())]
+    FlatRole(String),
 }
 
 #[cfg(test)]
@@ -266,6 +298,18 @@ mod tests {
             "snapshot/a",
         ] {
             assert!(bad.parse::<RoleName>().is_err(), "{bad} was accepted");
+        }
+    }
+
+    #[test]
+    fn flat_role_has_no_parent_and_no_top_level_name() {
+        for good in ["A", "../up", "/abs", "?", "targets/a", "registry.npmjs.org"] {
+            let role = RoleName::flat(good.to_owned()).expect(good);
+            assert!(role.is_delegation() && role.parent().is_none(), "{good}");
+            assert!(!role.is_below(&TopRole::Targets.into()));
+        }
+        for bad in ["", "root", "timestamp", "a\0b", "a\n", &"a".repeat(256)] {
+            assert!(RoleName::flat(bad.to_owned()).is_err(), "{bad:?} was accepted");
         }
     }
 

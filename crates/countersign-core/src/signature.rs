@@ -27,7 +27,7 @@ use crate::verify;
 pub struct Signature {
     /// Id of the key, as listed in the delegating role.
     pub keyid: String,
-    /// The signature scheme, such as `ecdsa`.
+    /// The signature scheme, such as `ecdsa`; empty where keys say it and not signatures.
     pub method: String,
     /// The signature's bytes.
     pub sig: Vec<u8>,
@@ -120,9 +120,7 @@ impl RoleKeys {
             if !seen.insert(signature.keyid.as_str()) {
                 return Err(SignatureError::RepeatedKeyId(signature.keyid.clone()));
             }
-            let Some(key) = signature.keyid.parse().ok().and_then(|id: KeyId| self.keys.get(&id)) else {
-                continue;
-            };
+            let Some(key) = self.keys.get(&KeyId::of_listed(&signature.keyid)) else { continue };
             let Ok(canonical) = key.canonical_id() else { continue };
             if !signers.contains(&canonical)
                 && verify::accepts(key, &signature.method, envelope.message(), &signature.sig)

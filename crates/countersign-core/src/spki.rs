@@ -111,6 +111,18 @@ pub(crate) fn ecdsa_accepts(spki: &[u8], message: &[u8], fixed: &[u8]) -> bool {
     UnparsedPublicKey::new(curve.sha256(), point).verify(message, &signature).is_ok()
 }
 
+/// Whether `der` is one by the ECDSA key `spki`, which must be on `curve`, over the hash of `message` that goes
+/// with the curve: SHA-256 or SHA-384.
+pub(crate) fn ecdsa_der_accepts(curve: Curve, spki: &[u8], message: &[u8], der: &[u8]) -> bool {
+    let algorithm = match curve {
+        Curve::P256 => &signature::ECDSA_P256_SHA256_ASN1,
+        Curve::P384 => &signature::ECDSA_P384_SHA384_ASN1,
+        Curve::P521 => return false,
+    };
+    matches!(Spki::parse(spki), Some(Spki::Ecdsa { curve: found, point })
+        if found == curve && UnparsedPublicKey::new(algorithm, point).verify(message, der).is_ok())
+}
+
 /// Turns `r‖s`, exactly twice the coordinate's length, into the DER of X.509; `None` for any other length.
 pub(crate) fn fixed_to_der(curve: Curve, fixed: &[u8]) -> Option<Vec<u8>> {
     if fixed.len() != 2 * curve.coordinate_bytes() {

@@ -160,7 +160,7 @@ pub(crate) fn admit_versions(
 
 /// What uploads of `gun` are checked against at `start`: these limits, and no pins.
 pub(crate) fn environment(gun: &Gun, limits: Limits, start: UpdateStart) -> Arc<Environment> {
-    Arc::new(Environment { gun: gun.clone(), pinning: TrustPinning::default(), limits, start })
+    Arc::new(Environment::notary(gun.clone(), TrustPinning::default(), limits, start))
 }
 
 /// Trusts the root that will be current: the stored one, replaced by the uploaded one if there is one.

@@ -133,8 +133,8 @@ impl Run<'_> {
             return Ok(Base::Remembered(remembered.clone()));
         }
         let is_pinned = matches!(
-            self.environment.pinning.rule(&self.environment.gun),
-            PinRule::Certificates(_) | PinRule::Authorities(_)
+            self.environment.anchor.pin_rule(),
+            Some(PinRule::Certificates(_) | PinRule::Authorities(_))
         );
         match refusal {
             // First use again would be trust in whoever answers now.

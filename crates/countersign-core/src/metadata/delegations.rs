@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::key::{KeyId, ListedKey, PublicKey};
 use crate::metadata::keys::{admit_keyids, own_ids};
-use crate::metadata::{MetadataError, Unknown};
+use crate::metadata::{MetadataError, PathRule, SuccinctRoles, Unknown};
 use crate::name::RoleName;
 use crate::number::Threshold;
 use crate::signature::RoleKeys;
@@ -27,6 +27,12 @@ pub struct Delegation {
     pub paths: Vec<String>,
     /// How many distinct keys must sign.
     pub threshold: Threshold,
+    /// How `paths` are read; prefixes in Notary's files.
+    #[serde(skip)]
+    pub rule: PathRule,
+    /// Whether nobody else is asked about a name that is within the paths; never in Notary's files.
+    #[serde(skip)]
+    pub terminating: bool,
     #[serde(flatten, skip_serializing)]
     unknown: Unknown,
 }
@@ -34,7 +40,15 @@ pub struct Delegation {
 impl Delegation {
     /// A delegation without keys and paths.
     pub fn new(name: RoleName, threshold: Threshold) -> Self {
-        Self { keyids: Vec::new(), name, paths: Vec::new(), threshold, unknown: Unknown::default() }
+        Self {
+            keyids: Vec::new(),
+            name,
+            paths: Vec::new(),
+            threshold,
+            rule: PathRule::default(),
+            terminating: false,
+            unknown: Unknown::default(),
+        }
     }
 }
 
@@ -47,11 +61,49 @@ pub struct Delegations {
     pub keys: BTreeMap<KeyId, PublicKey>,
     /// The delegated roles, in the order in which they are searched.
     pub roles: Vec<Delegation>,
+    /// Roles by hash bins, in place of `roles`; never in Notary's files.
+    #[serde(skip)]
+    pub bins: Option<SuccinctRoles>,
     #[serde(skip)]
     unknown: Unknown,
 }
 
 impl Delegations {
+    /// Delegations to these roles, whose names say nothing of who declares them.
+    ///
+    /// # Errors
+    /// [`MetadataError::ForeignDelegation`]: a role is declared twice.
+    pub(super) fn of_roles(
+        keys: BTreeMap<KeyId, PublicKey>,
+        roles: Vec<Delegation>,
+    ) -> Result<Self, MetadataError> {
+        let delegations = Self { keys, roles, ..Self::default() };
+        delegations.refuse_foreign()?;
+        Ok(delegations)
+    }
+
+    /// Delegations to hash bins.
+    pub(super) fn of_bins(keys: BTreeMap<KeyId, PublicKey>, bins: SuccinctRoles) -> Self {
+        Self { keys, bins: Some(bins), ..Self::default() }
+    }
+
+    /// The keys and threshold of the role `name`, if it is delegated here.
+    pub fn keys_of(&self, name: &RoleName) -> Option<RoleKeys> {
+        match (self.role(name), &self.bins) {
+            (Some(role), _) => Some(self.role_keys(role)),
+            (None, Some(bins)) if bins.has(name) => Some(self.usable(&bins.keyids, bins.threshold)),
+            _ => None,
+        }
+    }
+
+    /// The roles that may speak of the target `name`, in the order in which they are asked, each with whether it terminates the
+    /// search.
+    pub(crate) fn roles_for(&self, name: &str) -> Vec<(RoleName, bool)> {
+        let bin = self.bins.as_ref().and_then(|bins| bins.role_for(name)).map(|role| (role, true));
+        let covering = self.roles.iter().filter(|role| role.rule.covers(&role.paths, name));
+        covering.map(|role| (role.name.clone(), role.terminating)).chain(bin).collect()
+    }
+
     /// The delegation of this name.
     pub fn role(&self, name: &RoleName) -> Option<&Delegation> {
         self.roles.iter().find(|role| role.name == *name)
@@ -62,8 +114,12 @@ impl Delegations {
     ///
     /// Source: notary `tuf/tuf.go` (`GetDelegationRole`).
     pub fn role_keys(&self, delegation: &Delegation) -> RoleKeys {
-        let keys = delegation.keyids.iter().filter_map(|id| Some((*id, self.keys.get(id)?.clone())));
-        RoleKeys::new(keys.filter(|(_, key)| key.check_strength().is_ok()).collect(), delegation.threshold)
+        self.usable(&delegation.keyids, delegation.threshold)
+    }
+
+    fn usable(&self, keyids: &[KeyId], threshold: Threshold) -> RoleKeys {
+        let keys = keyids.iter().filter_map(|id| Some((*id, self.keys.get(id)?.clone())));
+        RoleKeys::new(keys.filter(|(_, key)| key.check_strength().is_ok()).collect(), threshold)
     }
 
     pub(crate) fn unknown_field(&self) -> Option<&str> {
@@ -89,7 +145,7 @@ impl TryFrom<Wire> for Delegations {
     fn try_from(mut wire: Wire) -> Result<Self, MetadataError> {
         wire.unknown.refuse_near_misses(KNOWN)?;
         let keys = own_ids(wire.keys, &mut wire.unknown)?;
-        let delegations = Self { keys, roles: wire.roles, unknown: wire.unknown };
+        let delegations = Self { keys, roles: wire.roles, bins: None, unknown: wire.unknown };
         for role in &delegations.roles {
             role.unknown.refuse_near_misses(KNOWN_ROLE)?;
             admit_keyids(role.name.as_str(), &role.keyids, &delegations.keys)?;

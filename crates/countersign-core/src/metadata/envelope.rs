@@ -10,7 +10,7 @@ use crate::canonical;
 use crate::digest::Digest;
 use crate::limits::Limits;
 use crate::metadata::walk::{self, Layout};
-use crate::metadata::{Document, MetadataError};
+use crate::metadata::{Dialect, Document, MetadataError};
 use crate::signature::Signature;
 
 /// A metadata file as received: its bytes, the message that was signed, and the signatures.
@@ -20,6 +20,7 @@ use crate::signature::Signature;
 /// Source: notary `tuf/signed/verify.go`, reference behaviour 2.2.
 #[derive(Clone, Debug)]
 pub struct Envelope {
+    dialect: Dialect,
     bytes: Bytes,
     digest: Digest,
     signed: Signed,
@@ -35,30 +36,40 @@ enum Signed {
 }
 
 impl Envelope {
-    /// Parses one file. Nothing is verified yet.
+    /// Parses one file of Notary's. Nothing is verified yet.
     ///
     /// # Errors
     /// [`MetadataError`]: the bytes are not a signed file, have two readings, or too many signatures.
     pub fn parse(bytes: Bytes, limits: &Limits) -> Result<Self, MetadataError> {
+        Self::parse_as(Dialect::Notary, bytes, limits)
+    }
+
+    /// As [`Envelope::parse`], of files in either form.
+    pub fn parse_as(dialect: Dialect, bytes: Bytes, limits: &Limits) -> Result<Self, MetadataError> {
         let digest = Digest::sha256(&bytes);
-        Self::parse_hashed(bytes, digest, limits)
+        Self::parse_hashed(dialect, bytes, digest, limits)
     }
 
     /// Parses one file whose SHA-256 is known already.
-    pub(crate) fn parse_hashed(bytes: Bytes, digest: Digest, limits: &Limits) -> Result<Self, MetadataError> {
+    pub(crate) fn parse_hashed(
+        dialect: Dialect,
+        bytes: Bytes,
+        digest: Digest,
+        limits: &Limits,
+    ) -> Result<Self, MetadataError> {
         let (signed, signatures) = match walk::layout(&bytes) {
             Some(layout) => {
-                let signatures: Option<Vec<Signature>> =
-                    serde_json::from_slice(&bytes[layout.signatures.clone()])?;
+                let mut list = serde_json::Deserializer::from_slice(&bytes[layout.signatures.clone()]);
+                let signatures = dialect.signatures(&mut list)?;
+                list.end()?;
                 (Signed::Canonical(layout), signatures)
             }
-            None => Self::recode(&bytes)?,
+            None => Self::recode(dialect, &bytes)?,
         };
-        let signatures = signatures.unwrap_or_default();
         if signatures.len() > limits.signatures {
             return Err(MetadataError::SignatureCount { found: signatures.len(), max: limits.signatures });
         }
-        Ok(Self { bytes, digest, signed, signatures })
+        Ok(Self { dialect, bytes, digest, signed, signatures })
     }
 
     /// The file as received.
@@ -89,7 +100,7 @@ impl Envelope {
         T::decode(Claim(self))
     }
 
-    fn recode(bytes: &[u8]) -> Result<(Signed, Option<Vec<Signature>>), MetadataError> {
+    fn recode(dialect: Dialect, bytes: &[u8]) -> Result<(Signed, Vec<Signature>), MetadataError> {
         let Value::Object(mut members) = canonical::strict(bytes)? else {
             return Err(serde_json::Error::custom("it is not an object").into());
         };
@@ -100,7 +111,7 @@ impl Envelope {
         let Some(value @ Value::Object(_)) = signed else {
             return Err(serde_json::Error::custom("its member `signed` is not an object").into());
         };
-        let signatures = serde_json::from_value(signatures.unwrap_or_default())?;
+        let signatures = dialect.signatures(signatures.unwrap_or_default())?;
         Ok((Signed::Recoded { message: canonical::to_vec(&value), value }, signatures))
     }
 }
@@ -110,6 +121,11 @@ impl Envelope {
 pub struct Claim<'a>(&'a Envelope);
 
 impl<'a> Claim<'a> {
+    /// In which form the file is written.
+    pub(super) fn dialect(self) -> Dialect {
+        self.0.dialect
+    }
+
     /// The file and where its parts stand, if the file is in canonical form.
     pub(super) fn layout(self) -> Option<(&'a Bytes, &'a Layout)> {
         match &self.0.signed {

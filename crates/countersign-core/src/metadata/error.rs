@@ -22,6 +22,17 @@ pub enum MetadataError {
         /// The value of the role.
         expected: &'static str,
     },
+    /// `spec_version` is none of 1.x.
+    #[error("it follows version `{}` of the specification, only 1.x can be read", .0.escape_default())]
+    SpecVersion(String),
+    /// Hash bins that cannot be.
+    #[error("its delegation to the bins `{}` by {bit_length} bits cannot be", name_prefix.escape_default())]
+    Bins {
+        /// What the names begin with.
+        name_prefix: String,
+        /// How many bits choose a bin, 1 to 32.
+        bit_length: u8,
+    },
     /// A field whose name differs from a known one in case only: Notary would read it, others would not.
     #[error("its field `{}` is the field `{known}` in other case", found.escape_default())]
     NearMiss {

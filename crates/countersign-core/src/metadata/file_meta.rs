@@ -7,6 +7,7 @@ use crate::canonical;
 use crate::digest::Hashes;
 use crate::metadata::delegations::null_default;
 use crate::metadata::{MetadataError, Unknown};
+use crate::number::MetaVersion;
 
 const KNOWN: &[&str] = &["custom", "hashes", "length"];
 
@@ -23,16 +24,22 @@ pub struct FileMeta {
     /// Digests by algorithm.
     #[serde(deserialize_with = "null_default")]
     pub hashes: Hashes,
-    /// Length in bytes.
+    /// Length in bytes; for a metadata file an upper bound.
     pub length: u64,
+    /// The version of a metadata file, where its listing says it: always outside of Notary's files, never in them.
+    #[serde(skip)]
+    pub version: Option<MetaVersion>,
     #[serde(flatten, skip_serializing)]
     unknown: Unknown,
 }
 
 impl FileMeta {
+    /// The length of a metadata file whose listing does not bound it.
+    pub(crate) const UNBOUNDED: u64 = u64::MAX;
+
     /// Describes content of `length` bytes with these `hashes`.
     pub fn new(hashes: Hashes, length: u64) -> Self {
-        Self { custom: None, hashes, length, unknown: Unknown::default() }
+        Self { custom: None, hashes, length, version: None, unknown: Unknown::default() }
     }
 
     /// Describes `content`, with both digests that Notary's tools write.

@@ -8,7 +8,7 @@ use crate::canonical;
 use crate::key::{KeyId, ListedKey, PublicKey};
 use crate::metadata::delegations::null_default;
 use crate::metadata::keys::{admit_keyids, own_ids};
-use crate::metadata::{Claim, Document, MetadataError, Unknown};
+use crate::metadata::{Claim, Dialect, Document, MetadataError, Unknown, tuf1};
 use crate::name::TopRole;
 use crate::number::{MetaVersion, Threshold};
 use crate::signature::RoleKeys;
@@ -35,7 +35,8 @@ pub struct Root {
     pub expires: DateTime,
     /// Its version.
     pub version: MetaVersion,
-    /// Always written `false`, and without meaning: files are always asked for by checksum.
+    /// Whether files are also there under names with their versions. Without meaning in Notary's files, which say `false` and
+    /// are asked for by checksum.
     pub consistent_snapshot: bool,
     /// Every key, by its id.
     pub keys: BTreeMap<KeyId, PublicKey>,
@@ -54,6 +55,14 @@ impl Root {
             keys: BTreeMap::new(),
             roles: BTreeMap::new(),
             unknown: Unknown::default(),
+        }
+    }
+
+    /// Refuses a root that does not describe all four roles.
+    pub(super) fn refuse_missing_roles(&self) -> Result<(), MetadataError> {
+        match TopRole::ALL.into_iter().find(|role| !self.roles.contains_key(role.name())) {
+            Some(missing) => Err(MetadataError::MissingRole(missing.name())),
+            None => Ok(()),
         }
     }
 
@@ -125,6 +134,9 @@ impl Document for Root {
     }
 
     fn decode(claim: Claim<'_>) -> Result<Self, MetadataError> {
+        if claim.dialect() == Dialect::Tuf1 {
+            return tuf1::root(claim);
+        }
         let mut wire: Wire = serde_json::from_value(claim.value()?)?;
         wire.unknown.refuse_near_misses(KNOWN)?;
         if wire.kind != Self::TYPE {
@@ -138,16 +150,15 @@ impl Document for Root {
             admit_keyids(&role, &keyids, &keys)?;
             roles.insert(role, RoleSpec { keyids, threshold });
         }
-        if let Some(missing) = TopRole::ALL.into_iter().find(|role| !roles.contains_key(role.name())) {
-            return Err(MetadataError::MissingRole(missing.name()));
-        }
-        Ok(Self {
+        let root = Self {
             expires: wire.expires,
             version: wire.version,
             consistent_snapshot: wire.consistent_snapshot,
             keys,
             roles,
             unknown: wire.unknown,
-        })
+        };
+        root.refuse_missing_roles()?;
+        Ok(root)
     }
 }

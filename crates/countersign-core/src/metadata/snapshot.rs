@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::metadata::{Claim, Document, FileMeta, MetadataError, Unknown};
+use crate::metadata::{Claim, Dialect, Document, FileMeta, MetadataError, Unknown, tuf1};
 use crate::name::{RoleName, TopRole};
 use crate::number::MetaVersion;
 use crate::time::DateTime;
@@ -113,7 +113,14 @@ impl Document for Snapshot {
         write(out, Self::TYPE, self.expires, &self.meta, self.version);
     }
 
+    fn listed_versions(&self) -> Vec<(&str, MetaVersion)> {
+        self.meta.iter().filter_map(|(role, meta)| Some((role.as_str(), meta.version?))).collect()
+    }
+
     fn decode(claim: Claim<'_>) -> Result<Self, MetadataError> {
+        if claim.dialect() == Dialect::Tuf1 {
+            return tuf1::snapshot(claim);
+        }
         let wire = Wire::decode(claim.value()?, Self::TYPE, &[TopRole::Root, TopRole::Targets])?;
         Ok(Self { expires: wire.expires, version: wire.version, meta: wire.meta, unknown: wire.unknown })
     }

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use crate::canonical;
 use crate::metadata::delegations::{self, Delegations};
 use crate::metadata::walk::Layout;
-use crate::metadata::{Claim, Document, FileMeta, MetadataError, TargetTable, Unknown};
+use crate::metadata::{Claim, Dialect, Document, FileMeta, MetadataError, TargetTable, Unknown, tuf1};
 use crate::name::TargetName;
 use crate::number::MetaVersion;
 use crate::time::DateTime;
@@ -130,6 +130,9 @@ impl Document for Targets {
     }
 
     fn decode(claim: Claim<'_>) -> Result<Self, MetadataError> {
+        if claim.dialect() == Dialect::Tuf1 {
+            return tuf1::targets(claim);
+        }
         match claim.layout() {
             Some((file, layout)) => Self::in_file(file, layout),
             None => Self::of_value(claim.value()?),

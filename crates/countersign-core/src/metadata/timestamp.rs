@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::metadata::snapshot::{self, Wire};
-use crate::metadata::{Claim, Document, FileMeta, MetadataError, Unknown};
+use crate::metadata::{Claim, Dialect, Document, FileMeta, MetadataError, Unknown, tuf1};
 use crate::name::TopRole;
 use crate::number::MetaVersion;
 use crate::time::DateTime;
@@ -51,7 +51,14 @@ impl Document for Timestamp {
         snapshot::write(out, Self::TYPE, self.expires, &meta, self.version);
     }
 
+    fn listed_versions(&self) -> Vec<(&str, MetaVersion)> {
+        self.snapshot.version.map(|version| (TopRole::Snapshot.name(), version)).into_iter().collect()
+    }
+
     fn decode(claim: Claim<'_>) -> Result<Self, MetadataError> {
+        if claim.dialect() == Dialect::Tuf1 {
+            return tuf1::timestamp(claim);
+        }
         let mut wire = Wire::decode(claim.value()?, Self::TYPE, &[TopRole::Snapshot])?;
         let name = TopRole::Snapshot.name();
         let snapshot = wire.meta.remove(name).ok_or(MetadataError::MissingHash(name))?;

@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use crate::digest::{Digest, Hashes};
 use crate::metadata::{Document, Root, Snapshot, Targets, Timestamp, is_undelegated};
-use crate::name::{Gun, RoleName, TargetName, TopRole};
+use crate::name::{RoleName, TargetName, TopRole};
 use crate::signature::Verified;
 use crate::time::DateTime;
 use crate::trust::{Base, Environment, Seen};
@@ -47,7 +47,7 @@ impl TrustedCollection {
         snapshot: Verified<Snapshot>,
         roles: BTreeMap<RoleName, Verified<Targets>>,
     ) -> Self {
-        let Base { environment, root, mut seen } = base;
+        let Base { environment, root, mut seen, .. } = base;
         seen.record(TopRole::Timestamp.into(), &timestamp);
         seen.record(TopRole::Snapshot.into(), &snapshot);
         for (role, targets) in &roles {
@@ -56,11 +56,6 @@ impl TrustedCollection {
         let delegations = |role: &RoleName| roles.get(role).map(|targets| &targets.delegations);
         seen.release(|role| is_undelegated(role, &delegations));
         Self { environment, root, timestamp, snapshot, roles, seen }
-    }
-
-    /// The collection's name.
-    pub fn gun(&self) -> &Gun {
-        &self.environment.gun
     }
 
     /// What the update was held against.

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use crate::metadata::{FileMeta, MetadataError, Root, Snapshot, Targets, Timestamp};
 use crate::name::{RoleName, TopRole};
 use crate::signature::{RoleKeys, Verified};
-use crate::trust::file::Expected;
+use crate::trust::file::{Expected, Listed};
 use crate::trust::{Base, Offered, TrustError, TrustedCollection};
 
 /// A trusted targets file. Delegated roles may be loaded, parents before children.
@@ -53,8 +53,17 @@ impl DelegationsPhase {
 
     /// The keys of a delegated role, if its parent is loaded and delegates to it.
     pub fn role_keys(&self, role: &RoleName) -> Option<RoleKeys> {
-        let parent = &self.roles.get(&role.parent()?)?.delegations;
-        Some(parent.role_keys(parent.role(role)?))
+        self.keys_by(&role.parent()?, role)
+    }
+
+    /// The keys that `delegator` gives `role`, if it is loaded and delegates to it.
+    pub fn keys_by(&self, delegator: &RoleName, role: &RoleName) -> Option<RoleKeys> {
+        self.roles.get(delegator)?.delegations.keys_of(role)
+    }
+
+    /// The file of `role` that the snapshot names.
+    pub fn wanted(&self, role: &RoleName) -> Option<&FileMeta> {
+        self.snapshot.file(role)
     }
 
     /// How `role` stands.
@@ -92,9 +101,9 @@ impl DelegationsPhase {
         })
     }
 
-    /// Accepts the file of a delegated role. On a refusal the phase is as it was.
+    /// Accepts the file of a delegated role, under the parent that its name says. On a refusal the phase is as it was.
     ///
-    /// The checks are those of every other file. A delegation counts only under the parent that its name says.
+    /// The checks are those of every other file.
     ///
     /// # Errors
     /// - [`TrustError::NotDelegated`], [`TrustError::NotInSnapshot`]: it is not one that may be loaded.
@@ -104,14 +113,28 @@ impl DelegationsPhase {
     ///
     /// Source: TUF 1.0.34 §5.6.
     pub fn accept_delegation(&mut self, role: &RoleName, offered: Offered) -> Result<(), TrustError> {
+        let parent = role.parent().ok_or_else(|| TrustError::NotDelegated(role.clone()))?;
+        self.accept_by(&parent, role, offered)
+    }
+
+    /// As [`accept_delegation`](Self::accept_delegation), under the delegation by `delegator`.
+    ///
+    /// What `role` may say depends on who delegates to it: a file that was accepted under one delegator must be accepted again
+    /// under another.
+    pub fn accept_by(
+        &mut self,
+        delegator: &RoleName,
+        role: &RoleName,
+        offered: Offered,
+    ) -> Result<(), TrustError> {
         let limit = self.base.environment.limits.delegations;
         if self.roles.len() > limit {
             return Err(TrustError::TooManyDelegations(limit));
         }
-        let keys = self.role_keys(role).ok_or_else(|| TrustError::NotDelegated(role.clone()))?;
+        let keys = self.keys_by(delegator, role).ok_or_else(|| TrustError::NotDelegated(role.clone()))?;
         let listed = self.snapshot.file(role).ok_or_else(|| TrustError::NotInSnapshot(role.clone()))?;
-        let expected = Expected { role, keys: &keys, listed: Some((listed, "snapshot")) };
-        let targets: Verified<Targets> = expected.accept(offered, &self.base.environment, &self.base.seen)?;
+        let expected = Expected { role, keys: &keys, listed: Some(Listed { meta: listed, by: "snapshot" }) };
+        let targets: Verified<Targets> = expected.accept(offered, &self.base)?;
         admit_children(role, &targets, limit)?;
         self.roles.insert(role.clone(), targets);
         Ok(())
@@ -124,12 +147,17 @@ impl DelegationsPhase {
     }
 }
 
-/// Refuses a document that declares roles other than its own children, or more than `limit`.
+/// Refuses a document that declares roles whose names say another parent, or more than `limit`.
 pub(super) fn admit_children(role: &RoleName, targets: &Targets, limit: usize) -> Result<(), TrustError> {
     if targets.delegations.roles.len() > limit {
         return Err(TrustError::TooManyDelegations(limit));
     }
-    match targets.delegations.roles.iter().find(|child| child.name.parent().as_ref() != Some(role)) {
+    match targets
+        .delegations
+        .roles
+        .iter()
+        .find(|child| child.name.parent().is_some_and(|parent| parent != *role))
+    {
         Some(foreign) => {
             let source = MetadataError::ForeignDelegation(foreign.name.to_string());
             Err(TrustError::Metadata { role: role.clone(), source })

@@ -50,6 +50,30 @@ pub enum TrustError {
         /// The version trusted before.
         trusted: MetaVersion,
     },
+    /// Not the version that was named.
+    #[error("{role} has version {offered}, its {listed_by} names version {listed}")]
+    Version {
+        /// The role.
+        role: RoleName,
+        /// The role whose file names it.
+        listed_by: &'static str,
+        /// The version offered.
+        offered: MetaVersion,
+        /// The version named.
+        listed: MetaVersion,
+    },
+    /// A listing that goes back on what an earlier one said.
+    #[error("{lister} names {} `{}`, and version {trusted} was named before", offered.map_or_else(|| "no file of".to_owned(), |offered| format!("version {offered} of")), role.escape_default())]
+    ListedRollback {
+        /// The role whose file it is: timestamp or snapshot.
+        lister: RoleName,
+        /// The role that is named.
+        role: String,
+        /// The version that is named now, if any.
+        offered: Option<MetaVersion>,
+        /// The version that was named before.
+        trusted: MetaVersion,
+    },
     /// The version that was trusted before, with other content.
     #[error("{role} version {version} differs from the {role} version {version} that was trusted before")]
     Equivocation {
@@ -161,6 +185,8 @@ impl TrustError {
             | Self::Expired { role, .. }
             | Self::Rollback { role, .. }
             | Self::Equivocation { role, .. }
+            | Self::Version { role, .. }
+            | Self::ListedRollback { lister: role, .. }
             | Self::Hash { role, .. }
             | Self::Length { role, .. }
             | Self::RoleRemoved { role, .. }

@@ -5,9 +5,10 @@ use bytes::Bytes;
 use crate::digest::{Digest, HashError};
 use crate::metadata::{Document, Envelope, FileMeta, MetadataError};
 use crate::name::RoleName;
+use crate::number::MetaVersion;
 use crate::signature::{RoleKeys, Verified};
 use crate::time::{UpdateStart, is_expired};
-use crate::trust::{Environment, Seen, TrustError};
+use crate::trust::{Base, Environment, TrustError};
 
 /// A file put forward for trust.
 #[derive(Clone, Debug)]
@@ -50,25 +51,39 @@ impl Offered {
 pub(super) struct Expected<'a> {
     pub(super) role: &'a RoleName,
     pub(super) keys: &'a RoleKeys,
-    /// What its snapshot or timestamp says of it, and which of the two.
-    pub(super) listed: Option<(&'a FileMeta, &'static str)>,
+    /// What its snapshot or timestamp says of it.
+    pub(super) listed: Option<Listed<'a>>,
+}
+
+/// What a listing says of a file.
+#[derive(Clone, Copy)]
+pub(super) struct Listed<'a> {
+    pub(super) meta: &'a FileMeta,
+    /// The role whose file it stands in.
+    pub(super) by: &'static str,
 }
 
 impl Expected<'_> {
-    /// Runs every check on a file, in the order: size, hashes, form, signatures, version, expiry.
+    /// Runs every check on a file, in the order: size, hashes, form, signatures, versions, expiry.
     ///
     /// Source: TUF 1.0.34 §5.4 to §5.6; notary `tuf/builder.go` (order).
     pub(super) fn accept<T: Document>(
         &self,
         offered: Offered,
-        environment: &Environment,
-        seen: &Seen,
+        base: &Base,
     ) -> Result<Verified<T>, TrustError> {
+        let Base { environment, seen, floors, .. } = base;
         self.admit_size(&offered.bytes, environment)?;
         let digest = Digest::sha256(&offered.bytes);
-        self.admit_hashes(&offered, digest)?;
-        let document = self.verify(offered.bytes, digest, environment)?;
+        if let Some(listed) = self.listed {
+            listed.admit_hashes(self.role, &offered, digest)?;
+        }
+        let document: Verified<T> = self.verify(offered.bytes, digest, environment)?;
+        if let Some(listed) = self.listed {
+            listed.admit_version(self.role, document.version())?;
+        }
         seen.admit(self.role, self.keys, &document)?;
+        floors.admit(self.role, &*document)?;
         if offered.origin != Origin::Stored {
             unexpired(self.role, &*document, environment.start)?;
         }
@@ -102,46 +117,50 @@ impl Expected<'_> {
             let source = MetadataError::Large { found, max };
             return Err(TrustError::Metadata { role: self.role.clone(), source });
         }
-        self.listed.map_or(Ok(()), |(meta, listed_by)| admit_length(self.role, bytes, meta, listed_by))
+        self.listed.map_or(Ok(()), |listed| listed.admit_length(self.role, bytes))
+    }
+}
+
+impl Listed<'_> {
+    /// Refuses a file that is already trusted, if it is not the one that is meant.
+    pub(super) fn admit(&self, role: &RoleName, file: &Verified<impl Document>) -> Result<(), TrustError> {
+        self.admit_length(role, file.bytes())?;
+        self.admit_hashes(role, &Offered::fetched(file.bytes().clone()), file.digest())?;
+        self.admit_version(role, file.version())
     }
 
-    fn admit_hashes(&self, offered: &Offered, digest: Digest) -> Result<(), TrustError> {
-        let Some((meta, listed_by)) = self.listed else { return Ok(()) };
-        let hashes = &meta.hashes;
-        let named = hashes.sha256().ok_or(HashError::NoneKnown);
-        let by_sha256 = |expected| {
-            if expected == digest { Ok(()) } else { Err(HashError::Mismatch { expected, found: digest }) }
+    fn admit_length(&self, role: &RoleName, bytes: &Bytes) -> Result<(), TrustError> {
+        let (found, length) = (bytes.len() as u64, self.meta.length);
+        if found > length {
+            return Err(TrustError::Length { role: role.clone(), listed_by: self.by, found, length });
+        }
+        Ok(())
+    }
+
+    fn admit_hashes(&self, role: &RoleName, offered: &Offered, digest: Digest) -> Result<(), TrustError> {
+        let hashes = &self.meta.hashes;
+        let checked = match (hashes.sha256(), self.meta.version) {
+            (Some(expected), _) if expected != digest => Err(HashError::Mismatch { expected, found: digest }),
+            (Some(_), _) => match (offered.origin, hashes.sha512()) {
+                (Origin::Fetched, Some(sha512)) => sha512.verify(&offered.bytes),
+                _ => Ok(()),
+            },
+            // What names a version need not name a hash.
+            (None, Some(_)) if hashes.is_empty() => Ok(()),
+            (None, Some(_)) => hashes.verify(&offered.bytes),
+            (None, None) => Err(HashError::NoneKnown),
         };
-        let checked = named.and_then(by_sha256).and_then(|()| match (offered.origin, hashes.sha512()) {
-            (Origin::Fetched, Some(sha512)) => sha512.verify(&offered.bytes),
+        checked.map_err(|source| TrustError::Hash { role: role.clone(), listed_by: self.by, source })
+    }
+
+    fn admit_version(&self, role: &RoleName, offered: MetaVersion) -> Result<(), TrustError> {
+        match self.meta.version {
+            Some(listed) if listed != offered => {
+                Err(TrustError::Version { role: role.clone(), listed_by: self.by, offered, listed })
+            }
             _ => Ok(()),
-        });
-        checked.map_err(|source| TrustError::Hash { role: self.role.clone(), listed_by, source })
+        }
     }
-}
-
-/// Refuses a file of `role` that is longer than `meta` says, or has another hash than any that `meta` names.
-pub(super) fn admit_listed(
-    role: &RoleName,
-    bytes: &Bytes,
-    meta: &FileMeta,
-    listed_by: &'static str,
-) -> Result<(), TrustError> {
-    admit_length(role, bytes, meta, listed_by)?;
-    meta.hashes.verify(bytes).map_err(|source| TrustError::Hash { role: role.clone(), listed_by, source })
-}
-
-fn admit_length(
-    role: &RoleName,
-    bytes: &Bytes,
-    meta: &FileMeta,
-    listed_by: &'static str,
-) -> Result<(), TrustError> {
-    let (found, length) = (bytes.len() as u64, meta.length);
-    if found > length {
-        return Err(TrustError::Length { role: role.clone(), listed_by, found, length });
-    }
-    Ok(())
 }
 
 /// Refuses a document whose time is over.
@@ -164,6 +183,6 @@ pub(super) fn envelope(
     digest: Digest,
     environment: &Environment,
 ) -> Result<Envelope, TrustError> {
-    Envelope::parse_hashed(bytes, digest, &environment.limits)
+    Envelope::parse_hashed(environment.dialect, bytes, digest, &environment.limits)
         .map_err(|source| TrustError::Metadata { role: role.clone(), source })
 }

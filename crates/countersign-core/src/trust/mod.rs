@@ -17,22 +17,26 @@
 //! Bytes and a time go in, decisions come out. The client that checks a download and the server that checks an upload
 //! both run these phases. A phase is cheap to clone, so a caller can try again from it after a refusal.
 //!
-//! Source: TUF 1.0.34 §5, on Notary's file formats.
+//! Source: TUF 1.0.34 §5. In which form files are written is known where they are read (`metadata`), and not here.
 
+mod anchor;
 mod collection;
 mod delegations;
 mod error;
 mod file;
+mod floors;
 mod pin;
 mod root;
 mod search;
 mod seen;
 mod snapshot;
+mod target_search;
 mod targets;
 mod timestamp;
 
 use std::sync::Arc;
 
+pub use anchor::Anchor;
 pub use collection::{TrustedCollection, TrustedTarget};
 pub use delegations::{DelegationsPhase, Standing};
 pub use error::{LeafError, TrustError};
@@ -41,11 +45,13 @@ pub use pin::{PinRule, TrustPinning};
 pub use root::RootPhase;
 pub use seen::{Seen, SeenFile};
 pub use snapshot::SnapshotPhase;
+pub use target_search::{SearchStep, TargetSearch};
 pub use targets::TargetsPhase;
 pub use timestamp::TimestampPhase;
 
+use self::floors::ListedFloors;
 use crate::limits::Limits;
-use crate::metadata::Root;
+use crate::metadata::{Dialect, Root};
 use crate::name::Gun;
 use crate::signature::Verified;
 use crate::time::UpdateStart;
@@ -53,14 +59,26 @@ use crate::time::UpdateStart;
 /// What one update is held against.
 #[derive(Clone, Debug)]
 pub struct Environment {
-    /// The collection.
-    pub gun: Gun,
-    /// How its first root, and every later one, is pinned.
-    pub pinning: TrustPinning,
+    /// In which form its files are written.
+    pub dialect: Dialect,
+    /// Where trust begins.
+    pub anchor: Anchor,
     /// Bounds on sizes and counts.
     pub limits: Limits,
     /// When the update began; every expiry is compared with this one instant (TUF 1.0.34 §5.1).
     pub start: UpdateStart,
+}
+
+impl Environment {
+    /// An update of a collection on a Notary server.
+    pub fn notary(gun: Gun, pinning: TrustPinning, limits: Limits, start: UpdateStart) -> Self {
+        Self { dialect: Dialect::Notary, anchor: Anchor::Certificates { gun, pinning }, limits, start }
+    }
+
+    /// An update of a TUF repository whose root was given.
+    pub fn tuf1(limits: Limits, start: UpdateStart) -> Self {
+        Self { dialect: Dialect::Tuf1, anchor: Anchor::GivenRoot, limits, start }
+    }
 }
 
 /// What every phase carries on.
@@ -69,4 +87,5 @@ struct Base {
     environment: Arc<Environment>,
     root: Verified<Root>,
     seen: Seen,
+    floors: ListedFloors,
 }

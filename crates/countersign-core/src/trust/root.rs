@@ -1,19 +1,17 @@
 //! The root phase: which keys are the right ones.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::certificate::CertificateBundle;
 use crate::digest::{Digest, HashError};
-use crate::key::{KeyType, PublicKey};
 use crate::metadata::{Envelope, MetadataError, Root};
 use crate::name::TopRole;
 use crate::number::MetaVersion;
 use crate::signature::{RoleKeys, Verified};
+use crate::trust::anchor::Leaves;
 use crate::trust::file::{envelope, unexpired};
-use crate::trust::{Base, Environment, LeafError, PinRule, Seen, SeenFile, TimestampPhase, TrustError};
+use crate::trust::{Base, Environment, ListedFloors, Seen, SeenFile, TimestampPhase, TrustError};
 
 /// A trusted root that may still be followed by newer ones.
 #[derive(Clone, Debug)]
@@ -32,9 +30,7 @@ impl RootPhase {
     ///
     /// Source: TUF 1.0.34 §5.2; notary `trustpinning/certs.go`.
     pub fn trust_first(environment: Arc<Environment>, bytes: Bytes, seen: Seen) -> Result<Self, TrustError> {
-        if let PinRule::Refused = environment.pinning.rule(&environment.gun) {
-            return Err(TrustError::NoPin(environment.gun.clone()));
-        }
+        environment.anchor.admit_first()?;
         match seen.file(&TopRole::Root.into()).cloned() {
             Some(remembered) => Self::trust_remembered(environment, bytes, seen, &remembered),
             None => Self::trust_cached(environment, bytes, seen),
@@ -58,7 +54,7 @@ impl RootPhase {
             floor.admit(&TopRole::Root.into(), &root)?;
         }
         seen.record(TopRole::Root.into(), &root);
-        Ok(Self(Base { environment, root, seen }))
+        Ok(Self(Base { environment, root, seen, floors: ListedFloors::default() }))
     }
 
     /// Trusts `bytes` because it is the very file that `seen` remembers, although the cache lost it.
@@ -159,22 +155,13 @@ fn follow(base: &Base, bytes: Bytes, expected: MetaVersion) -> Result<Verified<R
     if offered != expected {
         return Err(TrustError::VersionGap { offered, expected });
     }
-    let previous = leaves(&base.environment, &base.root, Leaves::Named)?;
+    let previous = root_keys(&base.environment, &base.root, Leaves::Named)?;
     previous.verify::<Root>(&envelope).map_err(|source| TrustError::Rotation {
         offered,
         trusted: base.root.version,
         source,
     })?;
     verify_by_itself(&base.environment, &envelope, Leaves::Named)
-}
-
-/// Which root certificates count.
-#[derive(Clone, Copy, PartialEq)]
-enum Leaves {
-    /// Those that name the collection and are strong enough, expired or not.
-    Named,
-    /// Those that are also valid now, in Notary's exact form, and pinned.
-    ValidAndPinned,
 }
 
 fn parse(environment: &Environment, bytes: Bytes) -> Result<Envelope, TrustError> {
@@ -196,52 +183,10 @@ fn verify_by_itself(
     which: Leaves,
 ) -> Result<Verified<Root>, TrustError> {
     let claim: Root = envelope.claim().map_err(malformed)?;
-    let verified = leaves(environment, &claim, which)?.verify(envelope);
+    let verified = root_keys(environment, &claim, which)?.verify(envelope);
     verified.map_err(|source| TrustError::unverified(&TopRole::Root.into(), source))
 }
 
-/// The root keys whose certificates count, under the root's threshold.
-fn leaves(environment: &Environment, root: &Root, which: Leaves) -> Result<RoleKeys, TrustError> {
-    let rule = environment.pinning.rule(&environment.gun);
-    let mut keys = BTreeMap::new();
-    let mut unpinned = Vec::new();
-    let mut refusal = None;
-    for (id, key) in root.keys_of(TopRole::Root) {
-        match leaf(environment, key, which) {
-            Ok(bundle) if which == Leaves::Named || rule.admits(key, &bundle, environment.start) => {
-                keys.insert(*id, key.clone());
-            }
-            Ok(_) => unpinned.push(key.canonical_id().unwrap_or(*id).to_string()),
-            Err(error) => refusal = refusal.or(Some(error)),
-        }
-    }
-    if keys.is_empty() {
-        let gun = environment.gun.clone();
-        return Err(if unpinned.is_empty() {
-            TrustError::NoLeaf { gun, source: refusal }
-        } else {
-            TrustError::Pin { gun, found: unpinned }
-        });
-    }
-    Ok(RoleKeys::new(keys, root.role_keys(TopRole::Root).threshold()))
-}
-
-fn leaf(environment: &Environment, key: &PublicKey, which: Leaves) -> Result<CertificateBundle, LeafError> {
-    if !key.key_type().is_some_and(KeyType::is_certificate) {
-        return Err(LeafError::Bare(key.keytype().to_owned()));
-    }
-    let bundle = CertificateBundle::parse(key.as_bytes())?;
-    if !bundle.names_gun(&environment.gun) {
-        return Err(LeafError::Name(bundle.common_name().to_owned()));
-    }
-    match which {
-        Leaves::Named => bundle.check_strength()?,
-        Leaves::ValidAndPinned => {
-            bundle.check_leaf(environment.start)?;
-            if !bundle.is_exact(key.as_bytes(), environment.start) {
-                return Err(LeafError::Form);
-            }
-        }
-    }
-    Ok(bundle)
+fn root_keys(environment: &Environment, root: &Root, which: Leaves) -> Result<RoleKeys, TrustError> {
+    environment.anchor.root_keys(root, which, environment.start)
 }

@@ -4,7 +4,7 @@ use crate::metadata::{FileMeta, Root, Snapshot, Timestamp};
 use crate::name::{RoleName, TopRole};
 use crate::signature::Verified;
 use crate::trust::delegations::admit_children;
-use crate::trust::file::Expected;
+use crate::trust::file::{Expected, Listed};
 use crate::trust::{Base, DelegationsPhase, Offered, TrustError};
 
 /// A trusted snapshot. The targets file that it names is wanted.
@@ -46,8 +46,9 @@ impl TargetsPhase {
         let Self { base, timestamp, snapshot } = self;
         let (role, keys) = (RoleName::from(TopRole::Targets), base.root.role_keys(TopRole::Targets));
         let listed = snapshot.file(&role).ok_or_else(|| TrustError::NotInSnapshot(role.clone()))?;
-        let expected = Expected { role: &role, keys: &keys, listed: Some((listed, "snapshot")) };
-        let targets = expected.accept(offered, &base.environment, &base.seen)?;
+        let expected =
+            Expected { role: &role, keys: &keys, listed: Some(Listed { meta: listed, by: "snapshot" }) };
+        let targets = expected.accept(offered, &base)?;
         admit_children(&role, &targets, base.environment.limits.delegations)?;
         Ok(DelegationsPhase::new(base, timestamp, snapshot, targets))
     }

@@ -39,13 +39,14 @@ impl TimestampPhase {
     /// # Errors
     /// - [`TrustError::Signature`]: it is not signed by root's timestamp keys.
     /// - [`TrustError::Rollback`], [`TrustError::Equivocation`]: it is older than one that was trusted, or differs from it.
+    /// - [`TrustError::ListedRollback`]: it names an older snapshot than one that was trusted named.
     /// - [`TrustError::Expired`]: its time is over, as in a freeze.
     ///
     /// Source: TUF 1.0.34 §5.4.
     pub fn accept_timestamp(self, offered: Offered) -> Result<SnapshotPhase, TrustError> {
         let (role, keys) = (RoleName::from(TopRole::Timestamp), self.0.root.role_keys(TopRole::Timestamp));
         let expected = Expected { role: &role, keys: &keys, listed: None };
-        let timestamp = expected.accept(offered, &self.0.environment, &self.0.seen)?;
+        let timestamp = expected.accept(offered, &self.0)?;
         Ok(SnapshotPhase::new(self.0, timestamp))
     }
 
@@ -55,6 +56,7 @@ impl TimestampPhase {
         let expected = Expected { role: &name, keys: &keys, listed: None };
         let Ok(stale) = expected.verify_stale::<T>(bytes, &base.environment) else { return false };
         base.seen.raise(name.clone(), &keys, &stale);
+        base.floors.raise(&name, &*stale);
         true
     }
 }

@@ -117,7 +117,7 @@ fn changed_message_and_changed_signature_are_refused() {
 #[test]
 fn ecdsa_signature_in_der_or_of_another_length_is_refused() {
     let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING).expect("a key");
-    let key = PublicKey::new(KeyType::Ecdsa, spki::ecdsa(spki::Curve::P256, pair.public_key().as_ref()));
+    let key = PublicKey::new(KeyType::Ecdsa, spki::ecdsa(Curve::P256, pair.public_key().as_ref()));
     let der = pair.sign(&SystemRandom::new(), MESSAGE).expect("a signature");
     assert!(!accepts(&key, "ecdsa", MESSAGE, der.as_ref()));
 

@@ -59,12 +59,7 @@ fn rewritten(of: &RoleName, file: &Bytes) -> Bytes {
 
 fn environment(gun: &str, now: DateTime) -> Arc<Environment> {
     let gun = gun.parse().expect("a GUN");
-    Arc::new(Environment {
-        gun,
-        pinning: TrustPinning::default(),
-        limits: Limits::default(),
-        start: UpdateStart(now),
-    })
+    Arc::new(Environment::notary(gun, TrustPinning::default(), Limits::default(), UpdateStart(now)))
 }
 
 /// Traps T4, T5, T6, T15b: an old server hashes what its own serialiser would have written.

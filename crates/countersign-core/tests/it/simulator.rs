@@ -214,7 +214,7 @@ impl Sim {
 
     pub(crate) fn pinned(&self, pinning: TrustPinning) -> Arc<Environment> {
         let start = UpdateStart(now());
-        Arc::new(Environment { gun: self.gun.clone(), pinning, limits: Limits::default(), start })
+        Arc::new(Environment::notary(self.gun.clone(), pinning, Limits::default(), start))
     }
 
     /// A whole update by somebody who meets this collection for the first time.

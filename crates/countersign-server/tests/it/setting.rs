@@ -180,12 +180,12 @@ impl TestServer {
     /// A client's update from nothing, as issue-free as it must be.
     pub(crate) async fn update(&self, gun: &Gun) -> TrustedCollection {
         let file = async |name: String| Offered::fetched(self.file(gun, &name).await.expect("a file"));
-        let environment = Environment {
-            gun: gun.clone(),
-            pinning: TrustPinning::default(),
-            limits: Limits::default(),
-            start: UpdateStart(self.clock.now()),
-        };
+        let environment = Environment::notary(
+            gun.clone(),
+            TrustPinning::default(),
+            Limits::default(),
+            UpdateStart(self.clock.now()),
+        );
         let root = file("root.json".to_owned()).await.bytes;
         let phase = RootPhase::trust_first(Arc::new(environment), root, Seen::default()).expect("a root");
         let phase = phase.finish_root().expect("a root that holds");

@@ -99,12 +99,8 @@ fn examine(collection: &Collection, cached: &Cached, limits: &Limits, app: &App)
 
 /// Whether the cached root is sound and satisfies the pins.
 fn root(gun: &Gun, bytes: &Bytes, cached: &Cached, limits: &Limits, app: &App) -> Option<Finding> {
-    let environment = Environment {
-        gun: gun.clone(),
-        pinning: app.context().policy().pinning(gun),
-        limits: limits.clone(),
-        start: UpdateStart(app.context().now()),
-    };
+    let (pinning, start) = (app.context().policy().pinning(gun), UpdateStart(app.context().now()));
+    let environment = Environment::notary(gun.clone(), pinning, limits.clone(), start);
     let phase = RootPhase::trust_cached(Arc::new(environment), bytes.clone(), cached.seen.clone());
     match phase.and_then(RootPhase::finish_root) {
         // Expiry is told with that of the other files.
