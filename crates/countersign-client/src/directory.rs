@@ -129,6 +129,19 @@ impl Directory {
         placed
     }
 
+    /// Makes a file that will be put in place under `name` later; gives the name that it has until then.
+    pub(crate) fn begin_file(&self, name: &str) -> Result<(String, File), CacheError> {
+        let temporary = temporary_name(name);
+        let file = self.create_file(&temporary)?;
+        Ok((temporary, file))
+    }
+
+    /// Puts a file of [`begin_file`](Self::begin_file) in place.
+    pub(crate) fn place(&self, temporary: &str, name: &str) -> Result<(), CacheError> {
+        at::renameat(&self.fd, temporary, &self.fd, name)
+            .map_err(|error| refused("write", &self.path.join(name), error))
+    }
+
     /// Makes the file `name`, which must not be there.
     pub(crate) fn create_file(&self, name: &str) -> Result<File, CacheError> {
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;

@@ -16,5 +16,6 @@ pub mod publisher;
 pub mod remote;
 pub mod remote_http;
 pub mod trust_server;
+pub mod tuf;
 pub mod updater;
 pub mod why;

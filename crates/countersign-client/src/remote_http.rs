@@ -4,7 +4,7 @@
 //!
 //! Source: notary `server/server.go`, `storage/httpstore.go`; reference behaviour 6.1, 6.7, 8.
 
-mod answer;
+pub(crate) mod answer;
 mod multipart;
 
 use std::collections::BTreeMap;

@@ -34,7 +34,7 @@ macro_rules! text_newtype {
 
         impl From<$name> for String {
             fn from(name: $name) -> Self {
-                name.0
+                name.0.into()
             }
         }
     };
@@ -117,7 +117,7 @@ impl fmt::Display for TopRole {
 /// Source: notary `tuf/data/roles.go`; TUF 1.0.34 §4.5.
 #[derive(Clone, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct RoleName(String, Naming);
+pub struct RoleName(Box<str>, Naming);
 
 /// What the name of a role says.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -133,7 +133,7 @@ text_newtype!(RoleName, NameError);
 impl RoleName {
     /// Docker's release role, `targets/releases`.
     pub fn releases() -> Self {
-        Self("targets/releases".to_owned(), Naming::Path)
+        Self("targets/releases".into(), Naming::Path)
     }
 
     /// A delegation whose name says nothing of who declares it.
@@ -150,12 +150,12 @@ impl RoleName {
         if text.is_empty() || is_top || text.chars().any(char::is_control) {
             return Err(NameError::FlatRole(text));
         }
-        Ok(Self(text, Naming::Flat))
+        Ok(Self(text.into(), Naming::Flat))
     }
 
     /// The top-level role of this name, or `None` for a delegation.
     pub fn top(&self) -> Option<TopRole> {
-        TopRole::ALL.into_iter().find(|role| role.name() == self.0)
+        TopRole::ALL.into_iter().find(|role| *role.name() == *self.0)
     }
 
     /// Whether this is a delegation.
@@ -174,19 +174,19 @@ impl RoleName {
         if !self.is_delegation() || self.1 == Naming::Flat {
             return None;
         }
-        self.0.rsplit_once('/').map(|(parent, _)| Self(parent.to_owned(), Naming::Path))
+        self.0.rsplit_once('/').map(|(parent, _)| Self(parent.into(), Naming::Path))
     }
 }
 
 impl From<TopRole> for RoleName {
     fn from(role: TopRole) -> Self {
-        Self(role.name().to_owned(), Naming::Path)
+        Self(role.name().into(), Naming::Path)
     }
 }
 
 impl PartialEq<TopRole> for RoleName {
     fn eq(&self, role: &TopRole) -> bool {
-        self.0 == role.name()
+        *self.0 == *role.name()
     }
 }
 
@@ -195,7 +195,7 @@ impl TryFrom<String> for RoleName {
 
     fn try_from(text: String) -> Result<Self, NameError> {
         if TopRole::ALL.iter().any(|role| role.name() == text) {
-            return Ok(Self(text, Naming::Path));
+            return Ok(Self(text.into(), Naming::Path));
         }
         if text.len() > MAX_NAME_BYTES - 1 {
             return Err(NameError::Long { name: text, max: MAX_NAME_BYTES - 1 });
@@ -203,7 +203,7 @@ impl TryFrom<String> for RoleName {
         let legal = |byte: u8| matches!(byte, b'-' | b'_' | b'/' | b'a'..=b'z' | b'0'..=b'9');
         let clean = text.split('/').all(|segment| !segment.is_empty());
         if text.starts_with("targets/") && clean && text.bytes().all(legal) {
-            Ok(Self(text, Naming::Path))
+            Ok(Self(text.into(), Naming::Path))
         } else {
             Err(NameError::Role(text))
         }

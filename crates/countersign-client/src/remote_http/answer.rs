@@ -11,7 +11,7 @@ use crate::remote::{FetchError, PublishError};
 const SHOWN: usize = 1000;
 
 /// What a request that got no answer means.
-pub(super) fn fetch_error(server: &str, error: AuthError) -> FetchError {
+pub(crate) fn fetch_error(server: &str, error: AuthError) -> FetchError {
     let server = server.to_owned();
     match error {
         error if error.is_offline() => FetchError::Offline { server, source: Box::new(error) },
@@ -29,7 +29,7 @@ pub(super) fn fetch_error(server: &str, error: AuthError) -> FetchError {
 }
 
 /// What a status other than 200 means.
-pub(super) fn status_error(server: &str, status: StatusCode) -> FetchError {
+pub(crate) fn status_error(server: &str, status: StatusCode) -> FetchError {
     let server = server.to_owned();
     match status {
         StatusCode::UNAUTHORIZED => FetchError::Unauthorized { server, source: None },

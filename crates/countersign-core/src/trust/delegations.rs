@@ -46,6 +46,16 @@ impl DelegationsPhase {
         &self.base.root
     }
 
+    /// The trusted timestamp.
+    pub fn timestamp(&self) -> &Verified<Timestamp> {
+        &self.timestamp
+    }
+
+    /// The trusted snapshot.
+    pub fn snapshot(&self) -> &Verified<Snapshot> {
+        &self.snapshot
+    }
+
     /// The trusted targets file of `role`: `targets` itself or a delegation loaded so far.
     pub fn targets(&self, role: &RoleName) -> Option<&Verified<Targets>> {
         self.roles.get(role)

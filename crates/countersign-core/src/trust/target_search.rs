@@ -15,6 +15,8 @@ use crate::trust::{DelegationsPhase, Offered, TrustError};
 #[derive(Clone, Debug)]
 pub struct TargetSearch {
     name: TargetName,
+    /// The role that was accepted and not asked yet.
+    accepted: Option<RoleName>,
     /// What is still to be asked, the next one last.
     waiting: Vec<Edge>,
     visited: BTreeSet<RoleName>,
@@ -45,62 +47,56 @@ pub enum SearchStep {
 
 impl TargetSearch {
     /// Begins a search for `name` at `targets`.
-    ///
-    /// # Errors
-    /// [`TrustError::NotInSnapshot`]: the first role to ask is delegated and the snapshot does not list it.
-    pub fn begin(name: TargetName, phase: &DelegationsPhase) -> Result<(Self, SearchStep), TrustError> {
-        let mut search = Self { name, waiting: Vec::new(), visited: BTreeSet::new() };
-        let step = search.ask(phase, &TopRole::Targets.into())?;
-        Ok((search, step))
+    pub fn new(name: TargetName) -> Self {
+        let accepted = Some(TopRole::Targets.into());
+        Self { name, accepted, waiting: Vec::new(), visited: BTreeSet::new() }
     }
 
-    /// Accepts the file of the role that is needed, asks it, and says what comes next. After a refusal another file of the role
-    /// may be tried.
+    /// Asks the role that was accepted last, and says what comes next.
     ///
     /// # Errors
-    /// As [`DelegationsPhase::accept_by`] and [`TargetSearch::begin`].
-    pub fn accept(
-        &mut self,
-        phase: &mut DelegationsPhase,
-        offered: Offered,
-    ) -> Result<SearchStep, TrustError> {
-        let Some(Edge { delegator, role }) = self.waiting.last().cloned() else {
-            return Ok(SearchStep::NotFound);
-        };
-        phase.accept_by(&delegator, &role, offered)?;
-        self.waiting.pop();
-        self.ask(phase, &role)
-    }
-
-    fn ask(&mut self, phase: &DelegationsPhase, role: &RoleName) -> Result<SearchStep, TrustError> {
-        let targets = phase.targets(role).ok_or_else(|| TrustError::NotDelegated(role.clone()))?;
-        self.visited.insert(role.clone());
-        if let Some(meta) = targets.targets.find(&self.name) {
-            return Ok(SearchStep::Found { role: role.clone(), meta: meta.into_owned() });
+    /// [`TrustError::NotInSnapshot`]: the next role to ask is delegated and the snapshot does not list it. No other is asked
+    /// in its place.
+    pub fn step(&mut self, phase: &DelegationsPhase) -> Result<SearchStep, TrustError> {
+        if let Some(role) = self.accepted.take() {
+            let targets = phase.targets(&role).ok_or_else(|| TrustError::NotDelegated(role.clone()))?;
+            if let Some(meta) = targets.targets.find(&self.name) {
+                return Ok(SearchStep::Found { role, meta: meta.into_owned() });
+            }
+            self.follow(&role, targets.delegations.roles_for(self.name.as_str()));
+            self.visited.insert(role);
         }
+        while self.waiting.last().is_some_and(|edge| self.visited.contains(&edge.role)) {
+            self.waiting.pop();
+        }
+        match self.waiting.last() {
+            Some(Edge { role, .. }) if phase.wanted(role).is_some() => Ok(SearchStep::Needs(role.clone())),
+            Some(Edge { role, .. }) => Err(TrustError::NotInSnapshot(role.clone())),
+            None => Ok(SearchStep::NotFound),
+        }
+    }
+
+    /// Accepts the file of the role that is needed. After a refusal another file of the role may be tried.
+    ///
+    /// # Errors
+    /// As [`DelegationsPhase::accept_by`].
+    pub fn accept(&mut self, phase: &mut DelegationsPhase, offered: Offered) -> Result<(), TrustError> {
+        let Some(Edge { delegator, role }) = self.waiting.last() else { return Ok(()) };
+        phase.accept_by(delegator, role, offered)?;
+        self.accepted = self.waiting.pop().map(|edge| edge.role);
+        Ok(())
+    }
+
+    /// Puts the roles that `delegator` delegates to before whatever waits.
+    fn follow(&mut self, delegator: &RoleName, roles: Vec<(RoleName, bool)>) {
         let mut edges = Vec::new();
-        for (child, is_terminating) in targets.delegations.roles_for(self.name.as_str()) {
-            edges.push(Edge { delegator: role.clone(), role: child });
+        for (role, is_terminating) in roles {
+            edges.push(Edge { delegator: delegator.clone(), role });
             if is_terminating {
                 self.waiting.clear();
                 break;
             }
         }
         self.waiting.extend(edges.into_iter().rev());
-        self.waiting_role(phase)
-    }
-
-    fn waiting_role(&mut self, phase: &DelegationsPhase) -> Result<SearchStep, TrustError> {
-        while let Some(Edge { role, .. }) = self.waiting.last() {
-            if !self.visited.contains(role) {
-                let role = role.clone();
-                return match phase.wanted(&role) {
-                    Some(_) => Ok(SearchStep::Needs(role)),
-                    None => Err(TrustError::NotInSnapshot(role)),
-                };
-            }
-            self.waiting.pop();
-        }
-        Ok(SearchStep::NotFound)
     }
 }

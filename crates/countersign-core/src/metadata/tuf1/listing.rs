@@ -45,7 +45,11 @@ pub(in crate::metadata) fn snapshot(claim: Claim<'_>) -> Result<Snapshot, Metada
     let wire: Wire = read(claim, "snapshot")?;
     let mut snapshot = Snapshot::new(wire.version, wire.expires);
     for (file, listed) in wire.meta {
-        snapshot.meta.insert(role_of(&file)?.into(), listed.read()?);
+        let role = role_of(&file)?;
+        // A snapshot speaks of targets roles only. Old repositories have long listed some root, and never renewed the entry.
+        if role.is_delegation() || role == TopRole::Targets {
+            snapshot.meta.insert(role.into(), listed.read()?);
+        }
     }
     match snapshot.file(&TopRole::Targets.into()) {
         Some(_) => Ok(snapshot),
