@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    demo, doctor, generate, images, key, load, login, logout, pull, push, repo, save, server, why,
+    demo, doctor, generate, images, key, load, login, logout, pull, push, repo, save, server, tuf, why,
 };
 
 /// Content trust for container images: a publisher signs what a tag means, and nobody gets anything else
@@ -65,6 +65,7 @@ pub(crate) enum Command {
     Why(why::Args),
     Repo(repo::Args),
     Key(key::Args),
+    Tuf(tuf::Args),
     Server(server::Args),
     Doctor(doctor::Args),
     Demo(demo::Args),

@@ -1,5 +1,7 @@
 //! What may help. Libraries say what is wrong; only the program knows what a person can do about it here.
 
+mod tuf;
+
 use std::error::Error;
 
 use countersign_client::keystore::KeyStoreError;
@@ -7,6 +9,7 @@ use countersign_client::passphrase::PassphraseError;
 use countersign_client::publisher::PublisherError;
 use countersign_client::remote::{FetchError, PublishError};
 use countersign_client::trust_server::{TrustServer, TrustServerError, VARIABLE};
+use countersign_client::tuf::{TufError, TufTargetError};
 use countersign_client::updater::{DelegationFault, UpdateError};
 use countersign_core::certificate::CertificateError;
 use countersign_core::name::TopRole;
@@ -30,6 +33,12 @@ pub(crate) fn hint(error: &(dyn Error + 'static)) -> Option<String> {
     }
     if let Some(error) = error.downcast_ref::<DelegationFault>() {
         return delegation(error);
+    }
+    if let Some(error) = error.downcast_ref::<TufError>() {
+        return tuf::update(error);
+    }
+    if let Some(error) = error.downcast_ref::<TufTargetError>() {
+        return tuf::target(error);
     }
     if let Some(error) = error.downcast_ref::<TrustError>() {
         return trust(error);

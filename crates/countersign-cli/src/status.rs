@@ -3,6 +3,7 @@
 use std::error::Error;
 
 use countersign_client::lookup::LookupError;
+use countersign_client::tuf::{TufError, TufRepositoryError, TufTargetError};
 use countersign_client::updater::UpdateError;
 use countersign_core::trust::TrustError;
 use countersign_engine::EngineError;
@@ -21,10 +22,16 @@ pub(crate) fn of(error: &(dyn Error + 'static)) -> Option<ExitStatus> {
     if let Some(error) = error.downcast_ref::<UpdateError>() {
         return Some(if error.is_untrusted() { ExitStatus::Untrusted } else { ExitStatus::Failure });
     }
+    if let Some(error) = error.downcast_ref::<TufError>() {
+        return Some(if error.is_untrusted() { ExitStatus::Untrusted } else { ExitStatus::Failure });
+    }
+    if let Some(error) = error.downcast_ref::<TufTargetError>() {
+        return Some(if error.is_untrusted() { ExitStatus::Untrusted } else { ExitStatus::Failure });
+    }
     if error.is::<LookupError>() || error.is::<TrustError>() {
         return Some(ExitStatus::Untrusted);
     }
-    if error.is::<ReferenceError>() {
+    if error.is::<ReferenceError>() || error.is::<TufRepositoryError>() {
         return Some(ExitStatus::Usage);
     }
     let is_refused = match error.downcast_ref::<EngineError>() {

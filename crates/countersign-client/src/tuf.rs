@@ -19,12 +19,17 @@ mod store;
 mod updater;
 mod view;
 
+use countersign_core::digest::Digest;
+
 pub use download::Downloaded;
 pub use error::{TufError, TufTargetError};
 pub use repository::{TufRepository, TufRepositoryError};
 pub use store::TufStore;
 pub use updater::TufUpdater;
 pub use view::{TufTarget, TufView};
+
+/// Longest quoted name that is a file name, in bytes.
+const NAME_BYTES: usize = 200;
 
 /// A name as one segment of a path or a URL: what is not a letter, a digit, `_`, `.`, `-` or `~` is written `%XX`.
 fn quoted(name: &str) -> String {
@@ -36,6 +41,11 @@ fn quoted(name: &str) -> String {
         }
     }
     out
+}
+
+/// A quoted name as a file name, which must not be long.
+fn short(quoted: String) -> String {
+    if quoted.len() <= NAME_BYTES { quoted } else { Digest::sha256(quoted.as_bytes()).hex() }
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ pub(crate) mod push;
 pub(crate) mod repo;
 pub(crate) mod save;
 pub(crate) mod server;
+pub(crate) mod tuf;
 pub(crate) mod why;
 
 use crate::app::App;
@@ -32,6 +33,7 @@ pub(crate) async fn run(command: Command, app: &App) -> anyhow::Result<ExitStatu
         Command::Why(args) => why::run(args, app).await,
         Command::Repo(args) => repo::run(args, app).await,
         Command::Key(args) => key::run(&args, app),
+        Command::Tuf(args) => tuf::run(args, app).await,
         Command::Server(args) => server::run(args, app).await,
         Command::Doctor(args) => doctor::run(args, app).await,
         Command::Demo(args) => demo::run(args, app).await,

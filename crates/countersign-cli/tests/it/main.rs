@@ -16,5 +16,6 @@ mod pull;
 mod push;
 mod repo;
 mod server;
+mod tuf;
 mod why;
 mod world;

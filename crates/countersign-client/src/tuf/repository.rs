@@ -10,7 +10,7 @@ use http::StatusCode;
 use thiserror::Error;
 use url::Url;
 
-use super::quoted;
+use super::{quoted, short};
 use crate::remote::FetchError;
 use crate::remote_http::answer::{fetch_error, status_error};
 
@@ -46,6 +46,11 @@ impl TufRepository {
     pub fn host(&self) -> String {
         let host = self.metadata.host_str().unwrap_or_default();
         self.metadata.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+    }
+
+    /// A name for a directory of this repository's files: its host and path, as one segment.
+    pub fn directory_name(&self) -> String {
+        short(quoted(&format!("{}{}", self.host(), self.metadata.path().trim_end_matches('/'))))
     }
 
     /// Fetches the metadata file of a role, of at most `max_bytes`: the one of `version`, or the one without a version in its name.

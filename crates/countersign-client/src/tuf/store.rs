@@ -9,17 +9,14 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
-use countersign_core::digest::Digest;
 use countersign_core::name::{RoleName, TopRole};
 
-use super::quoted;
+use super::{quoted, short};
 use crate::cache::CacheError;
 use crate::cache_dir::off_thread;
 use crate::directory::{Content, Directory};
 
 const LOCK: &str = ".lock";
-/// Longest quoted role name that is a file name, in bytes.
-const NAME_BYTES: usize = 200;
 
 /// A directory with the trusted files of one repository.
 #[derive(Clone, Debug)]
@@ -81,12 +78,7 @@ impl TufStore {
 }
 
 fn file_name(role: &RoleName) -> String {
-    let name = quoted(role.as_str());
-    if name.len() <= NAME_BYTES {
-        format!("{name}.json")
-    } else {
-        format!("{}.json", Digest::sha256(role.as_str().as_bytes()).hex())
-    }
+    format!("{}.json", short(quoted(role.as_str())))
 }
 
 #[cfg(test)]
