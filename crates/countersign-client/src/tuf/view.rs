@@ -1,7 +1,5 @@
 //! A repository that is up to date, and what names mean in it.
 
-use std::fs::File;
-
 use countersign_core::limits::Limits;
 use countersign_core::metadata::FileMeta;
 use countersign_core::name::{RoleName, TargetName, TopRole};
@@ -12,7 +10,7 @@ use countersign_core::trust::{DelegationsPhase, Offered, SearchStep, TargetSearc
 use super::updater::fetch_listed;
 use super::{TufError, TufRepository, TufStore, TufTargetError};
 
-/// The trusted metadata of a repository. While it lives, no other process updates the store.
+/// The trusted metadata of a repository.
 #[derive(Debug)]
 pub struct TufView {
     pub(super) repository: TufRepository,
@@ -20,7 +18,6 @@ pub struct TufView {
     limits: Limits,
     phase: DelegationsPhase,
     pub(super) is_consistent: bool,
-    _lock: File,
 }
 
 /// What a name means in a repository.
@@ -41,9 +38,8 @@ impl TufView {
         limits: Limits,
         phase: DelegationsPhase,
         is_consistent: bool,
-        lock: File,
     ) -> Self {
-        Self { repository, store, limits, phase, is_consistent, _lock: lock }
+        Self { repository, store, limits, phase, is_consistent }
     }
 
     /// The trusted version of each top-level role, and when it expires.
