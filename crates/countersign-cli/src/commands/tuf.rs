@@ -14,6 +14,9 @@ use crate::app::App;
 use crate::exit::ExitStatus;
 use crate::time;
 
+/// Most roles that one file of a repository may delegate to: large ones have 16,384 bins.
+const DELEGATIONS: usize = 1 << 15;
+
 /// Use any repository that follows The Update Framework, 1.0
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -119,5 +122,6 @@ async fn view(args: &RepositoryArgs, targets: Option<&str>, app: &App) -> anyhow
         store.begin(bytes.into()).await.map_err(TufError::Store)?;
     }
     let start = UpdateStart(app.context().now());
-    Ok(TufUpdater::new(repository, store, Limits::default()).refresh(start).await?)
+    let limits = Limits { delegations: DELEGATIONS, ..Limits::default() };
+    Ok(TufUpdater::new(repository, store, limits).refresh(start).await?)
 }

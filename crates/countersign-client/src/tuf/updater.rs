@@ -1,6 +1,5 @@
 //! The update of the top-level roles: root, timestamp, snapshot, targets, each stored as soon as it is trusted.
 
-use std::fs::File;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -39,25 +38,15 @@ impl TufUpdater {
     ///
     /// Source: TUF 1.0.34 §5.1 to §5.6.
     pub async fn refresh(&self, start: UpdateStart) -> Result<TufView, TufError> {
-        let lock = self.store.lock().await?;
+        let _lock = self.store.lock().await?;
         let root = self.roots(start).await?;
         let is_consistent = root.root().consistent_snapshot;
         let run = Run { updater: self, is_consistent };
         let snapshot = run.timestamp(root.finish_root()?).await?;
         let targets = run.snapshot(snapshot).await?;
         let phase = run.targets(targets).await?;
-        Ok(self.view(phase, is_consistent, lock))
-    }
-
-    fn view(&self, phase: DelegationsPhase, is_consistent: bool, lock: File) -> TufView {
-        TufView::new(
-            self.repository.clone(),
-            self.store.clone(),
-            self.limits.clone(),
-            phase,
-            is_consistent,
-            lock,
-        )
+        let Self { repository, store, limits } = self.clone();
+        Ok(TufView::new(repository, store, limits, phase, is_consistent))
     }
 
     /// The stored root, and every root that follows it.
