@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use countersign_lab::image::{File, Image};
 
 /// Largest file that is put into an image, in bytes: this program, unless it carries all that a debugger wants.
-const FILE_BYTES: u64 = 32 << 20;
+const FILE_BYTES: u64 = 128 << 20;
 /// What stands in for this program where it is too large: some of these are on every machine.
 const STAND_INS: [&str; 4] = ["/bin/busybox", "/bin/bash", "/usr/bin/env", "/bin/sh"];
 
