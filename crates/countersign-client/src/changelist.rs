@@ -26,6 +26,7 @@ use wire::WireChange;
 use crate::cache::CacheError;
 use crate::cache_dir::{below, off_thread};
 use crate::directory::{Content, Directory};
+use crate::parallel::{in_parallel, map_in_parallel};
 
 const CHANGELIST: &str = "changelist";
 const SUFFIX: &str = ".change";
@@ -104,7 +105,9 @@ impl ChangeList {
         let (this, files) = (self.clone(), files.to_vec());
         let removed = off_thread(move || {
             let Some(directory) = this.open()? else { return Ok(()) };
-            files.iter().filter(|file| !file.contains('/')).try_for_each(|file| directory.remove(file))
+            in_parallel(&files, |files| {
+                files.iter().filter(|file| !file.contains('/')).try_for_each(|file| directory.remove(file))
+            })
         });
         Ok(removed.await?)
     }
@@ -134,13 +137,10 @@ impl ChangeList {
         if names.len() > MAX_CHANGES {
             return Err(ChangeListError::TooMany { max: MAX_CHANGES });
         }
-        let read = |file: String| Ok(read(&directory, &file)?.map(|change| (file, change)));
-        let changes = names.into_iter().filter_map(|name| read(name).transpose());
-        changes
-            .map(|change| {
-                change.map(|(file, change)| StagedChange { staged_by: staged_by(&file), file, change })
-            })
-            .collect()
+        map_in_parallel(&names, |names| {
+            let changes = names.iter().filter_map(|name| staged(&directory, name).transpose());
+            changes.collect()
+        })
     }
 
     fn open(&self) -> Result<Option<Directory>, CacheError> {
@@ -156,7 +156,12 @@ impl ChangeList {
     }
 }
 
-/// Reads one change; `None` if somebody removed it in the meantime.
+/// One staged change; `None` if somebody removed it in the meantime.
+fn staged(directory: &Directory, name: &str) -> Result<Option<StagedChange>, ChangeListError> {
+    let change = read(directory, name)?;
+    Ok(change.map(|change| StagedChange { staged_by: staged_by(name), file: name.to_owned(), change }))
+}
+
 fn read(directory: &Directory, name: &str) -> Result<Option<Change>, ChangeListError> {
     let unreadable =
         |reason: String| ChangeListError::Unreadable { file: shown(directory.path(), name), reason };

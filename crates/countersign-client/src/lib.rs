@@ -10,6 +10,7 @@ mod files;
 pub mod keystore;
 pub mod keystore_dir;
 pub mod lookup;
+mod parallel;
 pub mod passphrase;
 pub mod prompt;
 pub mod publisher;

@@ -149,7 +149,7 @@ impl Passphrases {
         mut open: impl FnMut(&Passphrase) -> Result<T, KeyFileError>,
     ) -> Result<T, OpenError> {
         let mut remembered = self.remembered();
-        if let Some(answer) = self.open_unasked(&key, &remembered, &mut open)? {
+        if let Some(answer) = self.open_unasked(&key, remembered.get(key.alias()), &mut open)? {
             return Ok(answer);
         }
         for attempt in 0..self.tries.existing {
@@ -175,13 +175,15 @@ impl Passphrases {
         key: KeyInQuestion<'_>,
         mut open: impl FnMut(&Passphrase) -> Result<T, KeyFileError>,
     ) -> Result<Option<T>, OpenError> {
-        self.open_unasked(&key, &self.remembered(), &mut open)
+        // Not under the lock: several keys may be opened at once.
+        let remembered = self.remembered().get(key.alias()).cloned();
+        self.open_unasked(&key, remembered.as_ref(), &mut open)
     }
 
     fn open_unasked<T>(
         &self,
         key: &KeyInQuestion<'_>,
-        remembered: &HashMap<String, Passphrase>,
+        remembered: Option<&Passphrase>,
         open: &mut impl FnMut(&Passphrase) -> Result<T, KeyFileError>,
     ) -> Result<Option<T>, OpenError> {
         if let Some(variable) = self.variables.of_role(key.role) {
@@ -190,7 +192,7 @@ impl Passphrases {
                 .map(Some)
                 .ok_or_else(|| OpenError::Passphrase(wrong()));
         }
-        match remembered.get(key.alias()) {
+        match remembered {
             Some(passphrase) => accept_wrong(open(passphrase)),
             None => Ok(None),
         }

@@ -57,7 +57,11 @@ impl Terminal {
             .expect("the other side can be opened");
 
         // A session of its own with a controlling terminal takes a call between fork and exec; `setsid` makes it.
-        let invocation = invocation.env("TERM", "xterm").through("setsid", &["--ctty", "--wait"]);
+        // Where the tests run in the background, a shell may have had them ignore Ctrl-C; whoever has a terminal does not.
+        let invocation = invocation
+            .env("TERM", "xterm")
+            .through("env", &["--default-signal=INT,QUIT"])
+            .through("setsid", &["--ctty", "--wait"]);
         let mut command = invocation.command();
         command
             .stdin(slave.try_clone().expect("a file can be shared"))

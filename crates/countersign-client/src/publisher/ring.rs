@@ -11,6 +11,7 @@ use countersign_core::time::DateTime;
 
 use super::{Publisher, PublisherError};
 use crate::keystore::{KeyStore, KeyStoreError};
+use crate::parallel::in_parallel;
 
 impl Publisher {
     /// Runs work with the key store where it may wait.
@@ -32,7 +33,7 @@ impl Publisher {
 
     /// Opens keys as far as nobody has to be asked.
     pub(super) async fn load_unasked(&self, ids: Vec<KeyId>) -> Result<(), PublisherError> {
-        self.with_keys(move |keys| ids.into_iter().try_for_each(|id| keys.load_unasked(id).map(drop))).await
+        self.with_keys(move |keys| open_unasked(keys, &ids)).await
     }
 
     /// Has a root that expires within six months signed anew, if its keys are here.
@@ -58,8 +59,9 @@ impl Publisher {
         let opened = self
             .with_keys(move |keys| {
                 let present: BTreeSet<KeyId> = keys.list()?.keys.into_iter().map(|key| key.id).collect();
-                let at_hand = wanted.into_iter().filter(|id| present.contains(id));
-                at_hand.map(|id| keys.load(id)).collect::<Result<Vec<Arc<SecretKey>>, _>>()
+                let at_hand: Vec<_> = wanted.into_iter().filter(|id| present.contains(id)).collect();
+                open_unasked(keys, &at_hand)?;
+                at_hand.into_iter().map(|id| keys.load(id)).collect::<Result<Vec<Arc<SecretKey>>, _>>()
             })
             .await?;
         let mut ring = KeyRing::default();
@@ -72,6 +74,11 @@ impl Publisher {
             Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
         }
     }
+}
+
+/// Opens keys as far as nobody has to be asked, all at once: each takes its time on purpose.
+fn open_unasked(keys: &dyn KeyStore, ids: &[KeyId]) -> Result<(), KeyStoreError> {
+    in_parallel(ids, |ids| ids.iter().try_for_each(|id| keys.load_unasked(*id).map(drop)))
 }
 
 /// The keys that a draft could use: root's before the others, as Docker asks for them.
