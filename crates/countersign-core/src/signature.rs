@@ -105,6 +105,7 @@ impl RoleKeys {
             document,
             bytes: envelope.bytes().clone(),
             digest: envelope.digest(),
+            message: T::IS_UNLISTED.then(|| Digest::sha256(envelope.message())),
             signers,
         })))
     }
@@ -146,6 +147,7 @@ struct Inner<T> {
     document: T,
     bytes: Bytes,
     digest: Digest,
+    message: Option<Digest>,
     signers: BTreeSet<KeyId>,
 }
 
@@ -158,6 +160,11 @@ impl<T> Verified<T> {
     /// The SHA-256 of the file.
     pub fn digest(&self) -> Digest {
         self.0.digest
+    }
+
+    /// The SHA-256 of what was signed, of a document that no other file names by its hash.
+    pub(crate) fn message(&self) -> Option<Digest> {
+        self.0.message
     }
 
     /// Canonical ids of the keys whose signatures are valid.

@@ -47,6 +47,9 @@ pub trait Document: Sized {
     /// The value of `_type` in Notary's files.
     const TYPE: &'static str;
 
+    /// Whether no other file names it by its hash, so that anybody on the way can give its content another form.
+    const IS_UNLISTED: bool = false;
+
     /// When the document stops being valid.
     fn expires(&self) -> DateTime;
 

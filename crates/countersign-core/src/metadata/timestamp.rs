@@ -32,6 +32,7 @@ impl Timestamp {
 
 impl Document for Timestamp {
     const TYPE: &'static str = "Timestamp";
+    const IS_UNLISTED: bool = true;
 
     fn expires(&self) -> DateTime {
         self.expires

@@ -31,6 +31,10 @@ pub struct SeenFile {
     pub version: MetaVersion,
     /// The SHA-256 of the whole file.
     pub sha256: Digest,
+    /// The SHA-256 of what was signed, of a timestamp. Nobody vouches for the rest of that file: whoever stands in between may
+    /// add a space to it, and the one without the space must not be refused for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<Digest>,
     /// Canonical ids of the keys whose signatures were valid; empty once the role was delegated to nobody.
     pub signers: BTreeSet<KeyId>,
 }
@@ -51,6 +55,7 @@ impl Seen {
         let file = SeenFile {
             version: document.version(),
             sha256: document.digest(),
+            message: document.message(),
             signers: document.signers().clone(),
         };
         self.0.insert(role, file);
@@ -106,7 +111,9 @@ impl SeenFile {
         if offered < self.version {
             return Err(TrustError::Rollback { role: role.clone(), offered, trusted: self.version });
         }
-        if offered == self.version && document.digest() != self.sha256 {
+        let is_same = document.digest() == self.sha256
+            || (self.message.is_some() && self.message == document.message());
+        if offered == self.version && !is_same {
             return Err(TrustError::Equivocation { role: role.clone(), version: offered });
         }
         Ok(())

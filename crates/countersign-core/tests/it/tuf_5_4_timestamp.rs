@@ -114,3 +114,18 @@ fn fast_forward_is_recovered_by_rotating_the_key() {
         .and_then(|root| root.accept_root(recovered.root.clone()));
     assert!(crate::simulator::finish(phase.expect("the next root"), &recovered).is_ok());
 }
+
+/// The message of a file is what counts: a space that somebody on the way added makes no other timestamp of it.
+#[test]
+fn s5_4_3_timestamp_in_another_form_does_not_lock_out_the_honest_one() {
+    let mut sim = Sim::new();
+    let honest = sim.files();
+    let mut rewritten = honest.clone();
+    rewritten.timestamp = [honest.timestamp.as_ref(), b" \n"].concat().into();
+    let seen = sim.first_update(&rewritten).expect("it says the same").seen().clone();
+    assert!(sim.update(&honest, seen.clone()).is_ok());
+    assert!(sim.update(&rewritten, seen.clone()).is_ok());
+    sim.timestamp.expires = now().plus_seconds(60);
+    let refused = sim.update(&sim.files(), seen).expect_err("another timestamp of that version");
+    assert!(matches!(refused, TrustError::Equivocation { .. }), "{refused:?}");
+}
