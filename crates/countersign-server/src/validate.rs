@@ -89,6 +89,7 @@ impl From<TrustError> for Rejection {
             | TrustError::NotInSnapshot(_)
             | TrustError::OtherRoot { .. }
             | TrustError::RoleRemoved { .. } => RejectionKind::Snapshot,
+            TrustError::TooManyDelegations(_) => RejectionKind::Targets,
             error => error.role().map_or(RejectionKind::Root, RejectionKind::of),
         };
         Self::new(kind, chain(&error))

@@ -139,3 +139,79 @@ impl SigningService for EmbeddedSigning {
         Ok(signature)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write as _;
+    use std::io;
+
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+    use countersign_core::name::RoleName;
+
+    use super::*;
+    use crate::clock::SystemClock;
+    use crate::config::{Config, SecretSource};
+    use crate::storage::sqlite::SqliteStorage;
+
+    /// What was logged.
+    #[derive(Clone, Default)]
+    struct Log(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Log {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().expect("not poisoned").write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// The forms in which bytes are printed, by accident or on purpose.
+    fn printed(bytes: &[u8]) -> [String; 4] {
+        let list = format!("{bytes:?}");
+        let list = list.trim_matches(['[', ']']).to_owned();
+        [hex::encode(bytes), hex::encode_upper(bytes), STANDARD.encode(bytes), list]
+    }
+
+    /// NCC 2015-5: no private key and no secret in a log, an error or a `Debug`.
+    #[tokio::test]
+    async fn key_material_is_in_no_log_and_no_debug() {
+        const SECRET: &[u8] = b"correct horse battery";
+        let log = Log::default();
+        let writer = log.clone();
+        let subscriber = tracing_subscriber::fmt()
+            .with_max_level(tracing::Level::TRACE)
+            .with_writer(move || writer.clone())
+            .finish();
+        let _guard = tracing::subscriber::set_default(subscriber);
+        let directory = tempfile::tempdir().expect("a directory");
+        let storage = SqliteStorage::open(&directory.path().join("db")).await.expect("a store");
+        let secret = Arc::new(Secret::new(SECRET).expect("a secret"));
+        let open = async |secret: &Arc<Secret>| {
+            let rows: Arc<dyn KeyStorage> = Arc::new(storage.clone());
+            EmbeddedSigning::new(rows, Arc::clone(secret), KeyAlgorithm::Ecdsa, Arc::new(SystemClock)).await
+        };
+        let signing = open(&secret).await.expect("a service");
+        let gun: Gun = "g".parse().expect("a GUN");
+        let public = signing.create(&gun, OnlineRole::Timestamp).await.expect("a key");
+        signing.sign(&gun, OnlineRole::Timestamp, &public.id(), b"message").await.expect("signed");
+        let foreign = signing.sign(&gun, OnlineRole::Snapshot, &public.id(), b"message").await;
+        let other = Arc::new(Secret::new(b"another secret 16").expect("a secret"));
+        let sealed = open(&other).await.err().expect("the wrong secret");
+
+        let row = storage.any_key().await.expect("read").expect("there");
+        let private = signing.decrypt(&row).expect("decrypted");
+        let mut config = Config::new(directory.path());
+        config.secret = SecretSource::Given(Arc::clone(&secret));
+        let mut text = String::from_utf8(log.0.lock().expect("not poisoned").clone()).expect("text");
+        assert!(text.contains("made a timestamp key for g"), "{text}");
+        write!(text, "{config:?} {secret:?} {row:?} {private:?} {sealed:?} {foreign:?}").expect("written");
+        write!(text, "{sealed} {:?}", RoleName::from(OnlineRole::Timestamp)).expect("written");
+        assert!(!text.contains("correct horse"), "{text}");
+        for form in printed(&private.to_private_bytes()).iter().chain(&printed(SECRET)) {
+            assert!(!text.contains(form), "{form}");
+        }
+    }
+}

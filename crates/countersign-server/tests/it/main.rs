@@ -12,3 +12,4 @@ mod renew;
 mod routes;
 mod setting;
 mod upload;
+mod verdicts;

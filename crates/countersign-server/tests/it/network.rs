@@ -97,14 +97,45 @@ async fn plaintext_is_served_on_loopback_only() {
     assert!(matches!(Server::start(plain).await.err(), Some(StartError::Plaintext(_))));
 }
 
+/// NCC 2015-9: a server that cannot prove who it is does not go on without.
 #[tokio::test]
-async fn certificate_that_is_missing_starts_nothing() {
+async fn certificate_that_cannot_be_used_starts_nothing() {
     let data = tempfile::tempdir().expect("a directory");
-    let mut broken = config(data.path());
-    let none = data.path().join("none.pem");
-    broken.tls = TlsSource::Files { certificate: none.clone(), private_key: none };
-    let error = Server::start(broken).await.err();
-    assert!(matches!(error, Some(StartError::Certificate(CertificateError::Missing(_)))), "{error:?}");
+    let made = Server::start(config(&data.path().join("made"))).await.expect("a server");
+    made.shutdown().await;
+    let good = data.path().join("made/tls/server.pem");
+    let (none, bad, directory) =
+        (data.path().join("none.pem"), data.path().join("bad.pem"), data.path().to_owned());
+    std::fs::write(&bad, "-----BEGIN CERTIFICATE-----\nnothing\n").expect("written");
+    let authority = data.path().join("made/tls/ca.key");
+    // The port is free before; it must be free afterwards.
+    let port = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = port.local_addr().expect("an address");
+    drop(port);
+    for (certificate, private_key) in [
+        (&none, &good),
+        (&good, &none),
+        (&bad, &good),
+        (&good, &bad),
+        (&directory, &good),
+        (&good, &authority),
+    ] {
+        let mut broken = config(&data.path().join("data"));
+        broken.listen = address;
+        broken.tls = TlsSource::Files { certificate: certificate.clone(), private_key: private_key.clone() };
+        let error = Server::start(broken).await.err();
+        let is_expected = match &error {
+            Some(StartError::Certificate(CertificateError::Missing(file))) => *file == none,
+            Some(StartError::Certificate(CertificateError::File { file, .. })) => *file == directory,
+            Some(StartError::Certificate(CertificateError::Pair(_))) => *private_key == authority,
+            Some(StartError::Certificate(
+                CertificateError::NoCertificate(file) | CertificateError::NoKey(file),
+            )) => *file == bad,
+            _ => false,
+        };
+        assert!(is_expected, "{}, {}: {error:?}", certificate.display(), private_key.display());
+        assert!(TcpStream::connect(address).await.is_err(), "something listens");
+    }
 }
 
 #[tokio::test]
@@ -164,6 +195,21 @@ async fn everything_but_the_ca_certificate_is_for_the_owner_only() {
         assert_eq!(mode(&data.join(name)), 0o600, "{name}");
     }
     server.shutdown().await;
+}
+
+/// NCC 2015-7: the test above, in a process whose umask lets everybody in, or few.
+#[cfg(unix)]
+#[test]
+fn umask_does_not_decide_who_reads_the_data() {
+    let program = std::env::current_exe().expect("this program");
+    for umask in ["000", "077", "027"] {
+        let mut shell = std::process::Command::new("sh");
+        shell.args(["-c", &format!("umask {umask}; exec \"$0\" --exact \"$1\"")]).arg(&program);
+        shell.arg("network::everything_but_the_ca_certificate_is_for_the_owner_only");
+        let done = shell.output().expect("run");
+        let text = String::from_utf8_lossy(&done.stdout).into_owned();
+        assert!(done.status.success() && text.contains("1 passed"), "umask {umask}: {text}");
+    }
 }
 
 #[tokio::test]

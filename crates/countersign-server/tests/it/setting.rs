@@ -75,15 +75,22 @@ pub(crate) struct TestServer {
     pub(crate) directory: TempDir,
 }
 
-async fn service(storage: &SqliteStorage, clock: &Arc<TestClock>, config: &Config) -> Arc<TrustService> {
+async fn signing(
+    storage: &SqliteStorage,
+    clock: &Arc<TestClock>,
+    algorithm: KeyAlgorithm,
+) -> EmbeddedSigning {
     let secret = Arc::new(Secret::new(b"0123456789abcdef").expect("a secret"));
     let clock: Arc<dyn Clock> = clock.clone();
-    let rows = Arc::new(storage.clone());
-    let signing = EmbeddedSigning::new(rows, secret, config.key_algorithm, Arc::clone(&clock)).await;
+    let signing = EmbeddedSigning::new(Arc::new(storage.clone()), secret, algorithm, clock).await;
+    signing.expect("a signing service")
+}
+
+async fn service(storage: &SqliteStorage, clock: &Arc<TestClock>, config: &Config) -> Arc<TrustService> {
     Arc::new(TrustService::new(Parts {
         storage: Arc::new(storage.clone()),
-        signing: Arc::new(signing.expect("a signing service")),
-        clock,
+        signing: Arc::new(signing(storage, clock, config.key_algorithm).await),
+        clock: clock.clone(),
         lifetimes: config.lifetimes,
         part_bytes: config.limits.part_bytes,
     }))
@@ -131,6 +138,11 @@ impl TestServer {
             clock: Arc::clone(clock),
             directory: tempfile::tempdir().expect("a directory"),
         }
+    }
+
+    /// The server's own keys, in the hands of somebody else.
+    pub(crate) async fn signing(&self) -> EmbeddedSigning {
+        signing(&self.storage, &self.clock, KeyAlgorithm::default()).await
     }
 
     pub(crate) async fn ed25519() -> Self {

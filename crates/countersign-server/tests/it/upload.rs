@@ -5,9 +5,10 @@ use std::time::Duration;
 use axum::body::Body;
 use bytes::Bytes;
 use countersign_core::name::Gun;
-use http::{Request, StatusCode};
+use countersign_server::storage::Storage as _;
+use http::{Method, Request, StatusCode};
 
-use crate::setting::{Publisher, Reply, SnapshotKey, TestServer, multipart, role};
+use crate::setting::{Publisher, Reply, SnapshotKey, TestServer, multipart, role, set};
 
 async fn raw(server: &TestServer, content_type: &str, body: impl Into<Body>) -> Reply {
     let request = Request::post("/v2/g/_trust/tuf/").header("content-type", content_type).body(body.into());
@@ -156,4 +157,85 @@ async fn upload_that_stalls_meets_the_deadline() {
     let stalled = futures_util::stream::pending::<Result<Bytes, std::io::Error>>();
     let reply = raw(&server, "multipart/form-data; boundary=b0b", Body::from_stream(stalled)).await;
     reply.expect_code(StatusCode::SERVICE_UNAVAILABLE, "UNKNOWN");
+}
+
+/// Cure53 TUF-01-004: nothing can be published under a name that leads elsewhere.
+#[tokio::test]
+async fn name_that_leads_elsewhere_takes_no_upload() {
+    let server = TestServer::start().await;
+    let publisher = Publisher::of(&server, "g/a", SnapshotKey::Server).await;
+    let files = publisher.first(&server);
+    let parts: Vec<_> = files.iter().map(|(role, bytes)| (role.as_str(), bytes.as_ref())).collect();
+    let long = "a".repeat(5000);
+    for gun in [
+        "..",
+        "../g/a",
+        "g/../../a",
+        "g/%2e%2e/a",
+        "g%2fa",
+        "g/%2E./a",
+        "g/a%00",
+        "g\\a",
+        "g%5ca",
+        "/g/a",
+        "g//a",
+        "g/./a",
+        "g/a/",
+        "g/%252e%252e/a",
+        "g/a%0a",
+        "g/a%20",
+        "g*",
+        "g/a?x=/_trust/tuf/",
+        "_trust/a",
+        &long,
+    ] {
+        let request = Request::post(format!("/v2/{gun}/_trust/tuf/"))
+            .header("content-type", "multipart/form-data; boundary=b0b")
+            .body(Body::from(multipart(&parts)));
+        // What is no path at all does not even make a request.
+        let Ok(request) = request else { continue };
+        let reply = server.send(request).await;
+        assert!(reply.status.is_client_error() || reply.status.is_redirection(), "{gun}: {}", reply.status);
+    }
+    for method in [Method::PUT, Method::PATCH, Method::GET] {
+        let reply = server.ask(method.clone(), "/v2/g/a/_trust/tuf/").await;
+        assert!(reply.status.is_client_error(), "{method}: {}", reply.status);
+    }
+    assert_eq!(server.storage.changes(0, 10).await.expect("read"), []);
+    server.publish(&publisher.gun, &files).await.expect_ok();
+}
+
+/// Cure53 TUF-01-004: a part's name is a role or nothing.
+#[tokio::test]
+async fn part_whose_name_leads_elsewhere_is_refused() {
+    let server = TestServer::start().await;
+    let publisher = Publisher::published(&server, "g/a", SnapshotKey::Server).await;
+    let next = publisher.next(&server, &[set("targets", "v2", b"2")]).await;
+    let file = &next[&role("targets")];
+    let long = format!("targets/{}", "a".repeat(5000));
+    for name in [
+        "..",
+        "../targets",
+        "targets/..",
+        "targets/../targets",
+        "targets/./a",
+        "targets//a",
+        "/targets",
+        "targets%2f..",
+        "targets\\..",
+        "targets/a\u{0}",
+        "targets/\u{430}",
+        "targets/A",
+        "TARGETS",
+        "targets ",
+        "targets.json.json",
+        "mirrors",
+        &long,
+    ] {
+        let reply = server.upload(&publisher.gun, &[(name, file.as_ref())]).await;
+        assert_eq!(reply.status, StatusCode::BAD_REQUEST, "{name}: {}", reply.text());
+        assert!(reply.body.len() < 1024, "{name}");
+    }
+    assert_eq!(server.storage.changes(0, 10).await.expect("read").len(), 1);
+    server.publish(&publisher.gun, &next).await.expect_ok();
 }
