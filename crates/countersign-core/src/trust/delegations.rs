@@ -81,7 +81,7 @@ impl DelegationsPhase {
     /// # Errors
     /// [`TrustError::RoleRemoved`]: it was trusted before, is still delegated, and the snapshot dropped it.
     ///
-    /// Source: TUF 1.0.34 §5.5.6.
+    /// Source: TUF 1.0.34 §5.5.5.
     pub fn standing(&self, role: &RoleName) -> Result<Standing<'_>, TrustError> {
         let Some(keys) = self.role_keys(role) else { return Ok(Standing::NotDelegated) };
         match (self.snapshot.file(role), self.base.seen.floor(role, &keys)) {
