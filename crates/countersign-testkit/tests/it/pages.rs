@@ -1,0 +1,192 @@
+//! The pages on security name tests and code. Each name must lead somewhere, so that no page outlives what it tells of.
+//!
+//! A name stands in backticks, with its path from the root of the repository:
+//!
+//! ```text
+//! crates/countersign-core/src/trust/file.rs                           a file or a directory
+//! crates/countersign-core/src/trust/root.rs::RootPhase::accept_root   a function in it
+//! crates/countersign-core/tests/it/threshold.rs::some_test            a test
+//! test_rollback.py::test_snapshot_rollback                            a test of the TUF conformance suite
+//! ```
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use countersign_testkit::peers::peers_dir_or_skip;
+
+/// Modules whose every test must be named on a page.
+const CATALOGUES: &[(&str, &str)] = &[
+    ("crates/countersign-server/tests/it/upload.rs", "docs/security/attacks.md"),
+    ("crates/countersign-server/tests/it/verdicts", "docs/security/attacks.md"),
+];
+
+fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// `SECURITY.md` and the pages in `docs/security`: path and text.
+fn pages() -> Vec<(String, String)> {
+    let mut paths = vec!["SECURITY.md".to_owned()];
+    for entry in fs::read_dir(repository().join("docs/security")).expect("the directory exists") {
+        let name = entry.expect("an entry").file_name().into_string().expect("a plain name");
+        if Path::new(&name).extension().is_some_and(|extension| extension == "md") {
+            paths.push(format!("docs/security/{name}"));
+        }
+    }
+    let read = |path: String| {
+        let text = fs::read_to_string(repository().join(&path)).expect("the page can be read");
+        (path, text)
+    };
+    paths.into_iter().map(read).collect()
+}
+
+/// What stands in backticks, fenced blocks left out.
+fn quoted(page: &str) -> Vec<&str> {
+    let mut is_fenced = false;
+    let mut found = Vec::new();
+    for line in page.lines() {
+        if line.starts_with("```") {
+            is_fenced = !is_fenced;
+        } else if !is_fenced {
+            found.extend(line.split('`').skip(1).step_by(2));
+        }
+    }
+    found
+}
+
+/// The lines of `source` up to the one that begins the function `name`.
+fn up_to_function<'a>(source: &'a str, name: &str) -> Option<Vec<&'a str>> {
+    let begins = |line: &str| {
+        let rest = line.split_once("fn ").and_then(|(_, rest)| rest.strip_prefix(name));
+        rest.is_some_and(|rest| rest.starts_with(['(', '<'])) && !line.trim_start().starts_with("//")
+    };
+    let at = source.lines().position(begins)?;
+    Some(source.lines().take(at).collect())
+}
+
+/// Whether what stands right before a function makes it a test.
+fn is_test(before: &[&str]) -> bool {
+    let attributes = before
+        .iter()
+        .rev()
+        .map(|line| line.trim())
+        .take_while(|line| line.starts_with("#[") || line.starts_with("//") || line.ends_with(")]"));
+    attributes.into_iter().any(|line| line.starts_with("#[test]") || line.starts_with("#[tokio::test"))
+}
+
+/// What is wrong with a name of something in the repository.
+fn fault(name: &str) -> Option<String> {
+    let (path, function) = name.split_once("::").map_or((name, None), |(path, rest)| (path, Some(rest)));
+    let file = repository().join(path);
+    if !file.exists() {
+        return Some(format!("there is no `{path}`"));
+    }
+    let function = function?;
+    let Ok(source) = fs::read_to_string(&file) else { return Some(format!("`{path}` is no file")) };
+    let (owner, function) = function.rsplit_once("::").unwrap_or(("", function));
+    if !source.contains(owner) {
+        return Some(format!("there is no `{owner}` in {path}"));
+    }
+    match up_to_function(&source, function) {
+        None => Some(format!("there is no `{function}` in {path}")),
+        Some(before) if path.contains("/tests/it/") && !is_test(&before) => {
+            Some(format!("`{function}` in {path} is no test"))
+        }
+        Some(_) => None,
+    }
+}
+
+fn is_path(name: &str) -> bool {
+    ["crates/", "docs/", "scripts/", "fuzz/"].iter().any(|root| name.starts_with(root))
+}
+
+#[test]
+fn everything_that_the_pages_name_exists() {
+    let mut wrong = Vec::new();
+    for (page, text) in pages() {
+        let names: BTreeSet<_> = quoted(&text).into_iter().filter(|name| is_path(name)).collect();
+        assert!(names.len() > 10, "{page} names {} places, or is not read rightly", names.len());
+        wrong.extend(names.into_iter().filter_map(fault).map(|fault| format!("{page}: {fault}")));
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_test_of_a_catalogue_is_on_its_page() {
+    let mut missing = Vec::new();
+    for (path, page) in CATALOGUES {
+        let text = fs::read_to_string(repository().join(page)).expect("the page can be read");
+        let names: BTreeSet<_> = quoted(&text).into_iter().collect();
+        let mut tests = Vec::new();
+        collect_tests(path, &mut tests);
+        assert!(!tests.is_empty(), "there is no test in {path}");
+        missing.extend(tests.into_iter().filter(|test| !names.contains(test.as_str())));
+    }
+    assert!(missing.is_empty(), "not on the page: {missing:#?}");
+}
+
+/// Every test in a file, or in the files of a directory and below.
+fn collect_tests(path: &str, tests: &mut Vec<String>) {
+    let file = repository().join(path);
+    if file.is_dir() {
+        for entry in fs::read_dir(&file).expect("a directory") {
+            let name = entry.expect("an entry").file_name().into_string().expect("a plain name");
+            collect_tests(&format!("{path}/{name}"), tests);
+        }
+        return;
+    }
+    let source = fs::read_to_string(&file).expect("a source file");
+    let lines: Vec<&str> = source.lines().collect();
+    for (at, line) in lines.iter().enumerate() {
+        let Some((_, rest)) = line.split_once("fn ") else { continue };
+        if is_test(&lines[..at]) {
+            let name = rest.split(['(', '<']).next().unwrap_or_default();
+            tests.push(format!("{path}::{name}"));
+        }
+    }
+}
+
+#[test]
+fn every_test_of_the_conformance_suite_that_is_named_exists() {
+    let Some(peers) = peers_dir_or_skip() else { return };
+    let archive = fs::read_dir(peers).expect("a folder").filter_map(Result::ok).map(|entry| entry.path());
+    let archive = archive.into_iter().find(|path| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        name.starts_with("tuf-conformance-") && name.ends_with(".tar.gz")
+    });
+    let archive = archive.expect("the folder holds the suite");
+    let mut named = 0;
+    for (page, text) in pages() {
+        for name in quoted(&text) {
+            let Some((module, test)) = name.split_once(".py::") else { continue };
+            let mut tar = Command::new("tar");
+            tar.arg("-xzOf").arg(&archive).arg(format!("tuf-conformance/tuf_conformance/{module}.py"));
+            let source = String::from_utf8(tar.output().expect("tar runs").stdout).expect("text");
+            assert!(source.contains(&format!("def {test}(")), "{page}: there is no `{test}` in {module}.py");
+            named += 1;
+        }
+    }
+    assert!(named > 0, "no page names any");
+}
+
+#[test]
+fn checker_tells_what_is_there_from_what_is_not() {
+    let here = "crates/countersign-testkit/tests/it/pages.rs";
+    assert_eq!(fault(&format!("{here}::checker_tells_what_is_there_from_what_is_not")), None);
+    assert_eq!(fault("crates/countersign-testkit/src/peers.rs::present_or_skip"), None);
+    assert_eq!(fault("crates/countersign-testkit"), None);
+    let foreign = fault("crates/countersign-testkit/src/peers.rs::Foreign::present_or_skip");
+    assert_eq!(foreign.as_deref(), Some("there is no `Foreign` in crates/countersign-testkit/src/peers.rs"));
+    for (name, expected) in [
+        (format!("{here}::fault"), "is no test"),
+        (format!("{here}::checker_tells"), "there is no `checker_tells`"),
+        ("crates/countersign-testkit/tests/it/nothing.rs".to_owned(), "there is no `crates/"),
+        ("crates/countersign-testkit::fault".to_owned(), "is no file"),
+    ] {
+        let found = fault(&name).unwrap_or_default();
+        assert!(found.contains(expected), "{name}: {found}");
+    }
+    assert_eq!(quoted("a `b` c\n```text\n`d`\n```\n`e``f`"), ["b", "e", "f"]);
+}
