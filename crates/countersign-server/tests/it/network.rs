@@ -108,8 +108,8 @@ async fn certificate_that_cannot_be_used_starts_nothing() {
         (data.path().join("none.pem"), data.path().join("bad.pem"), data.path().to_owned());
     std::fs::write(&bad, "-----BEGIN CERTIFICATE-----\nnothing\n").expect("written");
     let authority = data.path().join("made/tls/ca.key");
-    // The port is free before; it must be free afterwards.
-    let port = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    // The port is free before; it must be free afterwards. No other test listens on this address.
+    let port = std::net::TcpListener::bind("127.66.0.1:0").expect("a port");
     let address = port.local_addr().expect("an address");
     drop(port);
     for (certificate, private_key) in [
