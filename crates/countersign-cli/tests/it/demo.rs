@@ -36,7 +36,6 @@ fn demo_shows_every_attack_refused_and_leaves_nothing() {
     assert!(wide.is_empty(), "too wide: {wide:?}");
     assert!(!output.stdout.contains('\u{1b}'), "no colours where nobody sees them");
     assert_eq!(output.stdout.matches("=> refused").count(), 5);
-    assert!(output.took < Duration::from_secs(30), "{:?}", output.took);
     let (before, after) = output.stdout.split_once("configuration and layers, ").expect("bytes are compared");
     let compared = after.split_once(' ').expect("a number of bytes").0;
     let told = world.normalise(&output.transcript().replace(compared, "<count>"));

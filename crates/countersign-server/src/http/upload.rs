@@ -3,13 +3,18 @@
 //! Source: notary `server/handlers/default.go` (`atomicUpdateHandler`).
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::future::ready;
 
+use axum::body::Body;
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use countersign_core::name::{Gun, RoleName};
+use futures_util::stream;
 use http::StatusCode;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use multer::{Constraints, Multipart, SizeLimit};
 
 use super::Api;
@@ -36,9 +41,15 @@ async fn read(request: Request, limits: &ServerLimits) -> Result<BTreeMap<RoleNa
     if length.is_some_and(|length| length > limits.upload_bytes) {
         return Err(too_large(format!("the update has more than {} bytes", limits.upload_bytes)));
     }
+    // The reader of forms takes a body for cut short when all of it comes between two of its looks, so it is given the
+    // whole body at once.
+    let body = whole(body, limits.upload_bytes).await?;
     let size = SizeLimit::new().whole_stream(limits.upload_bytes).per_field(limits.part_bytes);
-    let mut parts =
-        Multipart::with_constraints(body.into_data_stream(), boundary, Constraints::new().size_limit(size));
+    let mut parts = Multipart::with_constraints(
+        stream::once(ready(Ok::<_, Infallible>(body))),
+        boundary,
+        Constraints::new().size_limit(size),
+    );
     let mut files = BTreeMap::new();
     while let Some(part) = parts.next_field().await.map_err(|error| refused(&error))? {
         let role = role_of(part.file_name().unwrap_or_default())?;
@@ -52,6 +63,19 @@ async fn read(request: Request, limits: &ServerLimits) -> Result<BTreeMap<RoleNa
         }
     }
     Ok(files)
+}
+
+/// Reads a body of at most `limit` bytes to its end.
+async fn whole(body: Body, limit: u64) -> Result<Bytes, ApiError> {
+    let bound = usize::try_from(limit).unwrap_or(usize::MAX);
+    let read = Limited::new(body, bound).collect().await;
+    match read {
+        Ok(read) => Ok(read.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => {
+            Err(too_large(format!("the update has more than {limit} bytes")))
+        }
+        Err(_) => Err(ApiError::MalformedUpload),
+    }
 }
 
 fn role_of(file_name: &str) -> Result<RoleName, ApiError> {

@@ -1,5 +1,6 @@
 //! The body of an upload: what is taken and what is not, before anything is validated.
 
+use std::task::Poll;
 use std::time::Duration;
 
 use axum::body::Body;
@@ -157,6 +158,29 @@ async fn upload_that_stalls_meets_the_deadline() {
     let stalled = futures_util::stream::pending::<Result<Bytes, std::io::Error>>();
     let reply = raw(&server, "multipart/form-data; boundary=b0b", Body::from_stream(stalled)).await;
     reply.expect_code(StatusCode::SERVICE_UNAVAILABLE, "UNKNOWN");
+}
+
+/// A body that arrives whole between two looks of whoever reads it is no body that was cut short.
+#[tokio::test]
+async fn upload_that_comes_late_and_at_once_is_whole() {
+    let server = TestServer::start().await;
+    let publisher = Publisher::of(&server, "g/a", SnapshotKey::Server).await;
+    let files = publisher.first(&server);
+    let parts: Vec<_> = files.iter().map(|(role, bytes)| (role.as_str(), bytes.as_ref())).collect();
+    let mut looks = 0;
+    let mut body = Some(Bytes::from(multipart(&parts)));
+    let late = futures_util::stream::poll_fn(move |context| {
+        looks += 1;
+        if looks == 1 {
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        Poll::Ready(body.take().map(Ok::<_, std::io::Error>))
+    });
+    let request = Request::post("/v2/g/a/_trust/tuf/")
+        .header("content-type", "multipart/form-data; boundary=b0b")
+        .body(Body::from_stream(late));
+    server.send(request.expect("a request")).await.expect_ok();
 }
 
 /// Cure53 TUF-01-004: nothing can be published under a name that leads elsewhere.
