@@ -34,28 +34,33 @@ fn main() {
     let pair = Pair {
         ours: Person::new(Program::Countersign, &ours.url(), &ours.ca_file()),
         theirs: Person::new(Program::Notary, &theirs.url(), &theirs.ca_file()),
+        equal: Person::new(Program::Countersign, &ours.url(), &ours.ca_file()).with_keys_by(Program::Notary),
         mixed: Person::new(Program::Countersign, &theirs.url(), &theirs.ca_file()),
         runs,
     };
-    println!("| what | countersign | notary | ratio | countersign at notary-server |");
-    println!("|---|---|---|---|---|");
+    println!(
+        "| what | countersign | notary | ratio | countersign with notary's keys | ratio | countersign at notary-server |"
+    );
+    println!("|---|---|---|---|---|---|---|");
     pair.collection("bench/one", 1);
     pair.collection("bench/many", MANY);
     println!();
     round_trips::print(&theirs, "theirs/bench/one");
 }
 
-/// The same work by both programs, each at its own server, and by ours at theirs.
+/// The same work by both programs, each at its own server, by ours with keys that open with as few rounds as theirs, and by
+/// ours at their server.
 struct Pair {
     ours: Person,
     theirs: Person,
+    equal: Person,
     mixed: Person,
     runs: usize,
 }
 
 impl Pair {
-    fn people(&self) -> [(&Person, &'static str); 3] {
-        [(&self.ours, "ours"), (&self.theirs, "theirs"), (&self.mixed, "mixed")]
+    fn people(&self) -> [(&Person, &'static str); 4] {
+        [(&self.ours, "ours"), (&self.theirs, "theirs"), (&self.equal, "equal"), (&self.mixed, "mixed")]
     }
 
     /// Publishes a collection of `tags` tags, reads it cold and warm, and adds one tag.
@@ -95,7 +100,7 @@ impl Pair {
 
     /// Lets everybody work in turn, `runs` times after one that is not counted (none when there is only one).
     fn row_of(&self, what: &str, runs: usize, work: impl Fn(&Person, &str) -> Duration) {
-        let mut times = [const { Vec::new() }; 3];
+        let mut times = [const { Vec::new() }; 4];
         for run in 0..runs + usize::from(runs > 1) {
             for ((person, prefix), times) in self.people().into_iter().zip(&mut times) {
                 let took = work(person, prefix);
@@ -104,16 +109,23 @@ impl Pair {
                 }
             }
         }
-        let [ours, theirs, mixed] = times.map(|mut times| {
+        let medians = times.map(|mut times| {
             times.sort_unstable();
             times[times.len() / 2].as_secs_f64() * 1000.0
         });
-        println!("| {what} | {ours:.1} ms | {theirs:.1} ms | {:.2} | {mixed:.1} ms |", ours / theirs);
+        print_row(what, "ms", medians);
     }
 
     fn memory(&self, what: &str, work: impl Fn(&Person, &str) -> people::Line) {
-        let [ours, theirs, mixed] =
-            self.people().map(|(person, prefix)| person.peak_kib(&work(person, prefix)) / 1024.0);
-        println!("| {what} | {ours:.1} MiB | {theirs:.1} MiB | {:.2} | {mixed:.1} MiB |", ours / theirs);
+        let peaks = self.people().map(|(person, prefix)| person.peak_kib(&work(person, prefix)) / 1024.0);
+        print_row(what, "MiB", peaks);
     }
+}
+
+fn print_row(what: &str, unit: &str, [ours, theirs, equal, mixed]: [f64; 4]) {
+    println!(
+        "| {what} | {ours:.1} {unit} | {theirs:.1} {unit} | {:.2} | {equal:.1} {unit} | {:.2} | {mixed:.1} {unit} |",
+        ours / theirs,
+        equal / theirs
+    );
 }

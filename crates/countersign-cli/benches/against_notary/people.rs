@@ -29,6 +29,8 @@ pub(crate) type Line = Vec<String>;
 /// Somebody.
 pub(crate) struct Person {
     program: Program,
+    /// The program that makes keys, and so decides how many rounds it takes to open one.
+    keys_by: Program,
     home: TempDir,
     server: String,
     tags: Cell<usize>,
@@ -45,16 +47,22 @@ impl Person {
             "trust_dir": home.path().join("trust"),
             "remote_server": { "url": server, "root_ca": tls.join("ca.crt") },
         });
-        let file = if program == Program::Notary { "notary.json" } else { "unused.json" };
-        fs::write(home.path().join(file), config.to_string()).expect("a configuration");
-        Self { program, home, server: server.to_owned(), tags: Cell::new(0) }
+        fs::write(home.path().join("notary.json"), config.to_string()).expect("a configuration");
+        Self { program, keys_by: program, home, server: server.to_owned(), tags: Cell::new(0) }
+    }
+
+    /// Somebody who has keys of the other program.
+    pub(crate) fn with_keys_by(self, keys_by: Program) -> Self {
+        Self { keys_by, ..self }
     }
 
     pub(crate) fn init(&self, gun: &str) {
-        match self.program {
-            Program::Countersign => self.run(&words(&["repo", "init", gun])),
-            Program::Notary => self.run(&words(&["init", gun])),
-        }
+        let line = match self.keys_by {
+            Program::Countersign => words(&["repo", "init", gun]),
+            Program::Notary => words(&["init", gun]),
+        };
+        let status = self.command(self.keys_by, &line, None).status().expect("the program starts");
+        assert!(status.success(), "{line:?} ended with {status}");
     }
 
     pub(crate) fn publish(&self, gun: &str) -> Line {
@@ -98,7 +106,7 @@ impl Person {
 
     /// Runs a call to its end and says how long it took.
     pub(crate) fn timed(&self, line: &Line) -> Duration {
-        let mut command = self.command(line, None);
+        let mut command = self.command(self.program, line, None);
         let started = Instant::now();
         let status = command.status().expect("the program starts");
         let took = started.elapsed();
@@ -109,22 +117,18 @@ impl Person {
     /// Runs a call to its end and says how much memory it took at most, in KiB.
     pub(crate) fn peak_kib(&self, line: &Line) -> f64 {
         let report = self.home.path().join("time.txt");
-        let status = self.command(line, Some(&report)).status().expect("the program starts");
+        let status = self.command(self.program, line, Some(&report)).status().expect("the program starts");
         assert!(status.success(), "{line:?} ended with {status}");
         let text = fs::read_to_string(report).expect("a report");
         text.trim().parse().expect("a number of KiB")
-    }
-
-    fn run(&self, line: &Line) {
-        self.timed(line);
     }
 
     fn collection(&self, gun: &str) -> PathBuf {
         self.home.path().join("trust/tuf").join(gun)
     }
 
-    fn command(&self, line: &Line, report: Option<&Path>) -> Command {
-        let program = match self.program {
+    fn command(&self, which: Program, line: &Line, report: Option<&Path>) -> Command {
+        let program = match which {
             Program::Countersign => env!("CARGO_BIN_EXE_countersign"),
             Program::Notary => "notary",
         };
@@ -132,7 +136,7 @@ impl Person {
         if let Some(report) = report {
             command.args(["-f", "%M", "-o"]).arg(report).arg(program);
         }
-        if self.program == Program::Notary {
+        if which == Program::Notary {
             command.arg("-c").arg(self.home.path().join("notary.json"));
         }
         command.args(line).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
