@@ -2,6 +2,7 @@
 
 #![expect(clippy::expect_used, reason = "a test says what it needs")]
 
+mod build;
 mod pull;
 mod push;
 
