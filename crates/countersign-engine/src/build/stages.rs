@@ -45,11 +45,13 @@ impl Stages {
     }
 
     /// Whether `FROM base` builds on a stage that was begun before.
+    ///
+    /// BuildKit looks for it in lower-case letters only; so do we, and what is left is no image either.
     pub(super) fn is_base(&self, base: &str, builder: Builder) -> Result<bool, Reason> {
-        match self.position(base, 0..self.begun, builder)? {
-            Some(_) => Ok(true),
-            None => Ok(false),
+        if builder == Builder::BuildKit && base.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            return Ok(false);
         }
+        Ok(self.position(base, 0..self.begun, builder)?.is_some())
     }
 
     /// Whether the source of a `COPY` or a mount is a stage.
