@@ -83,6 +83,11 @@ impl BuildFlags {
         for value in &self.cache_from {
             images.extend(cache_from(value, self.builder)?);
         }
+        if let Some(value) = self.sbom.as_ref().filter(|_| self.builder == Builder::Podman) {
+            let reason =
+                Reason::Unverifiable("podman scans with images of its own choice; leave the flag out");
+            return Err(BuildRefusal::flag("--sbom", value, reason));
+        }
         if self.builder == Builder::BuildKit {
             let attest = self.attest.iter().map(|value| ("--attest", value));
             for (flag, value) in self.sbom.iter().map(|value| ("--sbom", value)).chain(attest) {
@@ -130,9 +135,12 @@ mod tests {
     }
 
     #[test]
-    fn podman_may_not_replace_the_base_behind_our_back() {
+    fn images_that_podman_brings_in_by_flags_are_refused() {
         let mut flags = BuildFlags::new(Builder::Podman, ".", PathBuf::new());
+        assert!(flags.inputs().is_ok() && flags.images().is_ok());
         flags.from = Some("evil".to_owned());
         assert!(flags.inputs().is_err());
+        flags.sbom = Some("syft".to_owned());
+        assert!(flags.images().is_err());
     }
 }

@@ -42,6 +42,10 @@ impl Dockerfile {
             let line = bytes[..error.valid_up_to()].split(|byte| *byte == b'\n').count();
             DockerfileError { line, problem: DockerfileProblem::NotText }
         })?;
+        if let Some(at) = source.find('\0') {
+            let line = source[..at].split('\n').count();
+            return Err(DockerfileError { line, problem: DockerfileProblem::NotText });
+        }
         let directives = directive::read(source)?;
         Self::read(source, directives)
     }

@@ -27,8 +27,8 @@ pub enum DockerfileProblem {
     /// It is too long.
     #[error("the Dockerfile has more than {} bytes", super::MAX_DOCKERFILE_BYTES)]
     Large,
-    /// It is no UTF-8.
-    #[error("the Dockerfile is not UTF-8 from here on, so that builders may read it in different ways")]
+    /// It is no UTF-8, or has a null character.
+    #[error("the Dockerfile is no UTF-8 text from here on, so that builders may read it in different ways")]
     NotText,
     /// A line is too long for Docker.
     #[error("the line has more than {} bytes, which Docker does not read", super::MAX_LINE_BYTES)]

@@ -15,7 +15,7 @@ use serde_json::value::RawValue;
 use thiserror::Error;
 
 use super::dockerfile::{Instruction, Keyword, next_instruction};
-use super::error::{BuildRefusal, Place, Reason, quoted};
+use super::error::{BuildRefusal, DockerfileProblem, Place, Reason, quoted};
 use super::flags::name_and_value;
 use super::text::Lines;
 use crate::local::Registries;
@@ -180,12 +180,20 @@ impl<'de> Deserialize<'de> for Entries {
 }
 
 /// Whether a trigger names an image. What can't be read counts as one.
+///
+/// Lines after the first are a here-document's, or more instructions to a builder that knows none.
 fn brings_in_an_image(trigger: &str, stages: &[String]) -> bool {
-    // A here-document's lines follow the instruction; builders that know none refuse such a trigger.
-    match next_instruction(&mut Lines::new(trigger), '\\') {
-        Ok(Some(instruction)) => names_one(&instruction, stages),
-        Ok(None) => false,
-        Err(_) => true,
+    let mut lines = Lines::new(trigger);
+    let mut is_first = true;
+    loop {
+        match next_instruction(&mut lines, '\\') {
+            Ok(Some(instruction)) if names_one(&instruction, stages) => return true,
+            Ok(Some(_)) => {}
+            Ok(None) => return false,
+            Err(error) if !is_first && matches!(error.problem, DockerfileProblem::Instruction(_)) => {}
+            Err(_) => return true,
+        }
+        is_first = false;
     }
 }
 
@@ -269,9 +277,13 @@ mod tests {
 
     #[test]
     fn other_triggers_pass() {
-        for trigger in
-            ["RUN make", "COPY . /src", "COPY --from=tools /a /a", "ADD https://example.test/x /x", "USER a"]
-        {
+        for trigger in [
+            "RUN make",
+            "COPY . /src",
+            "COPY --from=tools /a /a",
+            "ADD https://example.test/x /x",
+            "RUN <<E\nls\nE",
+        ] {
             let config = serde_json::json!({ "config": { "OnBuild": [trigger] } }).to_string();
             assert!(verdict(&config).is_ok(), "{trigger}");
         }

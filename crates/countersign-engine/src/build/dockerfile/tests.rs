@@ -38,6 +38,7 @@ fn heredocs_belong_to_run_copy_and_add_only() {
 #[test]
 fn what_builders_read_in_different_ways_is_refused() {
     assert_eq!(problem(b"FROM a\n# \xe9\n"), DockerfileProblem::NotText);
+    assert_eq!(problem(b"FROM a\n# \0\n"), DockerfileProblem::NotText);
     assert_eq!(problem(b""), DockerfileProblem::Empty);
     assert_eq!(problem(b"# nothing\n\n"), DockerfileProblem::Empty);
     assert!(matches!(problem(b"FROM a\nRUN <<E\nx\n"), DockerfileProblem::Unterminated(name) if name == "E"));

@@ -3,7 +3,9 @@
 mod archive;
 mod context;
 mod corpus;
+mod podman;
 mod prepare;
+
 mod properties;
 
 use std::collections::BTreeMap;
