@@ -267,7 +267,8 @@ mod tests {
             "COPY --new=evil a b",
             "FROM evil",
             "not an instruction",
-            "COPY --from=\\\\\nevil a b",
+            "COPY --from=\\\nevil a b",
+            "RUN <<#end\nCOPY --from=evil a b\n#end",
         ] {
             let config = serde_json::json!({ "config": { "OnBuild": [trigger] } }).to_string();
             let error = verdict(&config).expect_err(trigger);
