@@ -2,8 +2,9 @@
 //!
 //! What would need Docker's regular expressions to be told exactly (escapes, line breaks, empty matches) has no answer here.
 
-/// Longest value and pattern, in characters: matching takes their product.
-const MAX_CHARS: usize = 512;
+/// Longest value and longest pattern, in characters: matching takes their product, replacing takes it once a character.
+const MAX_VALUE: usize = 256;
+const MAX_PATTERN: usize = 64;
 
 /// `value` without the shortest or longest start that fits; `None` if that can't be told.
 pub(super) fn trim_prefix(value: &str, pattern: &str, longest: bool) -> Option<String> {
@@ -51,8 +52,8 @@ pub(super) fn replace(value: &str, pattern: &str, replacement: &str, all: bool) 
 fn prepare(value: &str, pattern: &str) -> Option<(Vec<char>, Vec<char>)> {
     let value: Vec<char> = value.chars().collect();
     let pattern: Vec<char> = pattern.chars().collect();
-    let tellable = value.len() <= MAX_CHARS
-        && pattern.len() <= MAX_CHARS
+    let tellable = value.len() <= MAX_VALUE
+        && pattern.len() <= MAX_PATTERN
         && !pattern.contains(&'\\')
         && !value.contains(&'\n');
     tellable.then_some((value, pattern))
@@ -75,6 +76,9 @@ fn ends(value: &[char], pattern: &[char]) -> Vec<bool> {
             };
         }
         reached = next;
+        if !reached.contains(&true) {
+            break;
+        }
     }
     reached
 }
@@ -101,6 +105,6 @@ mod tests {
         assert_eq!(trim_prefix("a\nb", "*", false), None);
         assert_eq!(replace("abc", "", "x", true), None);
         assert_eq!(replace("abc", "*", "$1", true), None);
-        assert_eq!(trim_prefix(&"a".repeat(MAX_CHARS + 1), "a", false), None);
+        assert_eq!(trim_prefix(&"a".repeat(MAX_VALUE + 1), "a", false), None);
     }
 }

@@ -91,6 +91,14 @@ impl ImageUse {
     pub fn is_pinned(&self) -> bool {
         self.reference.digest().is_some() && self.reference.tag().is_none()
     }
+
+    /// Its line and its bytes, if it stands in the Dockerfile.
+    pub(super) fn line_and_span(&self) -> Option<(usize, Range<usize>, &Self)> {
+        match &self.place {
+            Place::Dockerfile { line, span } => Some((*line, span.clone(), self)),
+            Place::Flag(_) => None,
+        }
+    }
 }
 
 /// Where a use stands.

@@ -8,7 +8,7 @@ use countersign_registry::reference::ImageReference;
 use super::dockerfile::Dockerfile;
 use super::error::{BuildRefusal, DockerfileProblem, Reason};
 use super::inputs::Builder;
-use super::plan::{BuildPlan, Place, pinned_text, plan};
+use super::plan::{BuildPlan, ImageUse, pinned_text, plan};
 
 impl BuildPlan {
     /// The Dockerfile with each reference replaced by `name@digest`; everything else stays as it is, byte for byte.
@@ -20,23 +20,19 @@ impl BuildPlan {
     /// - [`Reason::Disagrees`]: a reference with tag and digest, and the tag stands for something else.
     /// - [`Reason::StillOpen`]: the result was read again, and an image in it is not pinned.
     pub fn rewrite(&self, pins: &BTreeMap<ImageReference, Digest>) -> Result<Vec<u8>, BuildRefusal> {
-        let mut text = self.dockerfile.source().to_owned();
-        let mut places: Vec<_> = self
-            .uses
-            .iter()
-            .filter_map(|found| match &found.place {
-                Place::Dockerfile { line, span } => Some((span.clone(), *line, found)),
-                Place::Flag(_) => None,
-            })
-            .collect();
-        places.sort_by_key(|(span, ..)| span.start);
-        for (span, line, found) in places.into_iter().rev() {
+        let source = self.dockerfile.source();
+        let mut places: Vec<_> = self.uses.iter().filter_map(ImageUse::line_and_span).collect();
+        places.sort_by_key(|(_, span, _)| span.start);
+        let (mut text, mut written) = (String::with_capacity(source.len()), 0);
+        for (line, span, found) in places {
             let refuse = |reason| BuildRefusal::at(line, &found.reference.familiar(), reason);
             let pinned = pinned_text(&found.reference, pins, self.inputs.builder).map_err(refuse)?;
-            if !found.is_pinned() {
-                text.replace_range(span, &pinned);
-            }
+            let between = source.get(written..span.start).ok_or_else(|| refuse(Reason::StillOpen))?;
+            text.push_str(between);
+            text.push_str(if found.is_pinned() { &source[span.clone()] } else { &pinned });
+            written = span.end;
         }
+        text.push_str(&source[written..]);
         self.verify(&text)?;
         Ok(text.into_bytes())
     }
@@ -51,7 +47,7 @@ impl BuildPlan {
             && self.uses.len() == again.uses.len();
         let open = again.uses.iter().find(|found| !found.is_pinned());
         if let Some(open) = open {
-            return Err(still_open(&open.reference, &open.place));
+            return Err(still_open(open));
         }
         if !same_shape {
             return Err(BuildRefusal::at(1, "", Reason::StillOpen));
@@ -76,18 +72,15 @@ impl BuildPlan {
         };
         let uses = plan(&other, &self.inputs).map_err(|_| disputed(1))?.uses;
         match uses.iter().find(|found| !found.is_pinned()) {
-            Some(open) => Err(still_open(&open.reference, &open.place)),
+            Some(open) => Err(still_open(open)),
             None => Ok(()),
         }
     }
 }
 
-fn still_open(reference: &ImageReference, place: &Place) -> BuildRefusal {
-    let line = match place {
-        Place::Dockerfile { line, .. } => *line,
-        Place::Flag(_) => 1,
-    };
-    BuildRefusal::at(line, &reference.familiar(), Reason::StillOpen)
+fn still_open(open: &ImageUse) -> BuildRefusal {
+    let line = open.line_and_span().map_or(1, |(line, ..)| line);
+    BuildRefusal::at(line, &open.reference.familiar(), Reason::StillOpen)
 }
 
 fn disputed(line: usize) -> BuildRefusal {

@@ -1,5 +1,7 @@
 //! The build stages of a Dockerfile, and which names mean one of them.
 
+use std::collections::HashMap;
+
 use super::dockerfile::{Instruction, Keyword};
 use super::error::Reason;
 use super::inputs::Builder;
@@ -10,6 +12,8 @@ use super::plan::UseKind;
 pub(super) struct Stages {
     /// The name of every stage, as written.
     names: Vec<Option<String>>,
+    /// The stages of each name in lower-case letters.
+    by_name: HashMap<String, Vec<usize>>,
     begun: usize,
 }
 
@@ -21,7 +25,12 @@ impl Stages {
             [_, _, name] => Some(name.as_str().to_owned()),
             _ => None,
         });
-        Self { names: names.collect(), begun: 0 }
+        let names: Vec<_> = names.collect();
+        let mut by_name: HashMap<String, Vec<usize>> = HashMap::new();
+        for (index, name) in names.iter().enumerate() {
+            by_name.entry(name.as_deref().unwrap_or_default().to_ascii_lowercase()).or_default().push(index);
+        }
+        Self { names, by_name, begun: 0 }
     }
 
     /// The stage that instructions go to, counted from zero; `None` before the first.
@@ -51,7 +60,7 @@ impl Stages {
         if builder == Builder::BuildKit && base.bytes().any(|byte| byte.is_ascii_uppercase()) {
             return Ok(false);
         }
-        Ok(self.position(base, 0..self.begun, builder)?.is_some())
+        self.has(base, 0..self.begun, builder)
     }
 
     /// Whether the source of a `COPY` or a mount is a stage.
@@ -66,10 +75,10 @@ impl Stages {
     ) -> Result<bool, Reason> {
         // A trigger runs in a later stage, for which this one is an earlier one.
         let earlier = if is_trigger { self.begun } else { self.begun.saturating_sub(1) };
-        if self.position(text, 0..earlier, builder)?.is_some() {
+        if self.has(text, 0..earlier, builder)? {
             return Ok(true);
         }
-        if self.position(text, earlier..self.names.len(), builder)?.is_some() {
+        if self.has(text, earlier..self.names.len(), builder)? {
             return Err(Reason::Stage(format!("`{text}`")));
         }
         let digits = text.trim_start_matches(['+', '-']);
@@ -91,26 +100,21 @@ impl Stages {
         }
     }
 
-    /// Which of the stages in `range` is called `name`; the letters' case does not matter.
-    fn position(
-        &self,
-        name: &str,
-        range: std::ops::Range<usize>,
-        builder: Builder,
-    ) -> Result<Option<usize>, Reason> {
+    /// Whether one of the stages in `range` is called `name`; the letters' case does not matter.
+    fn has(&self, name: &str, range: std::ops::Range<usize>, builder: Builder) -> Result<bool, Reason> {
         let mut other_case = false;
-        for index in range.rev() {
-            let Some(found) = self.names.get(index).and_then(Option::as_deref) else { continue };
-            if found == name || (builder != Builder::Podman && found.eq_ignore_ascii_case(name)) {
-                return Ok(Some(index));
+        let found = self.by_name.get(&name.to_ascii_lowercase()).filter(|_| !name.is_empty());
+        for index in found.into_iter().flatten().copied().filter(|index| range.contains(index)) {
+            if builder != Builder::Podman || self.names[index].as_deref() == Some(name) {
+                return Ok(true);
             }
-            other_case |= found.eq_ignore_ascii_case(name);
+            other_case = true;
         }
         if other_case {
             return Err(Reason::Ambiguous(
                 "names a stage in other letters than the stage itself, which podman takes for an image",
             ));
         }
-        Ok(None)
+        Ok(false)
     }
 }

@@ -1,5 +1,6 @@
 //! The variables that `FROM` sees: the `ARG`s before the first one, and what builders set by themselves.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use countersign_registry::descriptor::Platform;
@@ -12,6 +13,8 @@ use super::shell::{Lookup, ShellError, expand};
 const BUILD: [&str; 5] = ["BUILDPLATFORM", "BUILDOS", "BUILDOSVERSION", "BUILDARCH", "BUILDVARIANT"];
 const TARGET: [&str; 6] =
     ["TARGETPLATFORM", "TARGETOS", "TARGETOSVERSION", "TARGETARCH", "TARGETVARIANT", "TARGETSTAGE"];
+/// Most words with values in one Dockerfile: `FROM`, and `ARG` before it.
+const MAX_WORDS: usize = 10_000;
 /// What Docker's configuration may set without being asked.
 const PROXIES: [&str; 5] = ["http_proxy", "https_proxy", "ftp_proxy", "no_proxy", "all_proxy"];
 
@@ -22,12 +25,15 @@ pub(super) struct Variables<'inputs> {
     target: Option<&'inputs Platform>,
     escape: char,
     declared: BTreeMap<String, Lookup>,
+    /// Words that may still be expanded.
+    left: Cell<usize>,
 }
 
 impl<'inputs> Variables<'inputs> {
     /// One set of variables for each target platform; one set when the engine chooses.
     pub(super) fn for_each_platform(inputs: &'inputs BuildInputs, escape: char) -> Vec<Self> {
-        let new = |target| Self { inputs, target, escape, declared: BTreeMap::new() };
+        let new =
+            |target| Self { inputs, target, escape, declared: BTreeMap::new(), left: Cell::new(MAX_WORDS) };
         if inputs.platforms.is_empty() {
             return vec![new(None)];
         }
@@ -66,6 +72,8 @@ impl<'inputs> Variables<'inputs> {
 
     /// The value of a word of `FROM`.
     pub(super) fn expand(&self, word: &str) -> Result<String, ShellError> {
+        let left = self.left.get().checked_sub(1).ok_or(ShellError::Large)?;
+        self.left.set(left);
         expand(word, self.escape, &|name| self.lookup(name))
     }
 

@@ -7,6 +7,7 @@ mod podman;
 mod prepare;
 
 mod properties;
+mod uses;
 
 use std::collections::BTreeMap;
 use std::io::{Cursor, Read};
