@@ -66,7 +66,7 @@ pub enum DockerfileProblem {
 #[error("{place}: {}{reason}; nothing was sent to the engine", prefix(text))]
 pub struct BuildRefusal {
     /// Where it stands.
-    pub place: Place,
+    pub place: RefusalPlace,
     /// The text in question, as written; empty when the place says it all.
     pub text: String,
     /// Why it is refused.
@@ -75,11 +75,11 @@ pub struct BuildRefusal {
 
 impl BuildRefusal {
     pub(super) fn at(line: usize, text: &str, reason: Reason) -> Self {
-        Self { place: Place::Line(line), text: text.to_owned(), reason }
+        Self { place: RefusalPlace::Line(line), text: text.to_owned(), reason }
     }
 
     pub(super) fn flag(flag: &'static str, text: &str, reason: Reason) -> Self {
-        Self { place: Place::Flag(flag), text: text.to_owned(), reason }
+        Self { place: RefusalPlace::Flag(flag), text: text.to_owned(), reason }
     }
 }
 
@@ -92,7 +92,7 @@ impl From<DockerfileError> for BuildRefusal {
 /// Where something stands that names an image.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
-pub enum Place {
+pub enum RefusalPlace {
     /// A line of the Dockerfile, counted from one.
     Line(usize),
     /// A flag of the command.
@@ -103,7 +103,7 @@ pub enum Place {
     Base(String),
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for RefusalPlace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Line(line) => write!(f, "Dockerfile line {line}"),

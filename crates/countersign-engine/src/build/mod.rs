@@ -49,7 +49,7 @@ pub use build_flags::BuildFlags;
 pub use context::{ArchiveProblem, ContextError, DEFAULT_ARCHIVE_BYTES, Source, find_dockerfile};
 pub use contexts::NamedContexts;
 pub use dockerfile::Dockerfile;
-pub use error::{BuildRefusal, DockerfileError, DockerfileProblem, Place as RefusalPlace, Reason};
+pub use error::{BuildRefusal, DockerfileError, DockerfileProblem, Reason, RefusalPlace};
 pub use hand_over::Prepared;
 pub use inputs::{BuildInputs, Builder};
 pub use onbuild::{MAX_CONFIG_BYTES, OnbuildError, verify_base, verify_config};

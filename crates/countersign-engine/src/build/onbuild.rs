@@ -15,7 +15,7 @@ use serde_json::value::RawValue;
 use thiserror::Error;
 
 use super::dockerfile::{Instruction, Keyword, next_instruction};
-use super::error::{BuildRefusal, DockerfileProblem, Place, Reason, quoted};
+use super::error::{BuildRefusal, DockerfileProblem, Reason, RefusalPlace, quoted};
 use super::flags::name_and_value;
 use super::text::Lines;
 use crate::local::Registries;
@@ -123,7 +123,7 @@ pub fn verify_config(image: &str, config: &[u8], stages: &[String]) -> Result<()
     let failed = |source| OnbuildError::Config { image: image.to_owned(), source };
     for trigger in triggers(config).map_err(failed)? {
         if brings_in_an_image(&trigger, stages) {
-            let place = Place::Base(quoted(image));
+            let place = RefusalPlace::Base(quoted(image));
             return Err(BuildRefusal { place, text: trigger, reason: Reason::Trigger }.into());
         }
     }
