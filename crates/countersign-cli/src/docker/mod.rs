@@ -1,0 +1,352 @@
+//! The face of Docker, and of podman: their command line, with trust enforced.
+//!
+//! Started as `docker` or `podman`, this program is a shim. With trust off it becomes the real one at once. With trust on it finds
+//! every image that a command would start, looks up what its publisher signed, puts the digest in its place, and hands the rest
+//! over as it was.
+
+pub(crate) mod build;
+mod container;
+pub(crate) mod flags;
+mod images;
+mod learn;
+mod line;
+mod mount;
+pub(crate) mod own;
+pub(crate) mod plugin;
+mod prompt;
+mod publish;
+mod pull;
+pub(crate) mod real;
+mod swarm;
+pub(crate) mod switch;
+mod verbs;
+mod words;
+
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use countersign_client::passphrase::Tries;
+use countersign_registry::reference::{ImageReference, ReferenceError};
+use thiserror::Error;
+use tokio::runtime::{Builder, Runtime};
+
+use self::images::EngineCli;
+use self::line::{Flags, Line, LineError, Order, read};
+use self::prompt::DockerTerminal;
+use self::real::{Real, SWITCH};
+use self::verbs::{Covered, Found, Verb};
+use self::words::Manner;
+use crate::app::App;
+use crate::args::Global;
+use crate::context::Context;
+use crate::exit::ExitStatus;
+use crate::output::Printer;
+use crate::{SYSTEM_POLICY, log, variable};
+
+pub(crate) use self::verbs::Kind;
+
+/// A command of Docker or podman.
+#[derive(Clone, Debug)]
+pub(crate) struct Call {
+    /// Whose command line it is.
+    pub(crate) kind: Kind,
+    /// The name that the program was started by.
+    pub(crate) name: OsString,
+    /// What follows it.
+    pub(crate) args: Vec<OsString>,
+    /// Whether it is one of our own verbs, for which trust is on unless its flag says otherwise.
+    pub(crate) own: bool,
+    /// Docker's configuration directory, where our own verb names one.
+    pub(crate) config: Option<PathBuf>,
+    /// Whether only what was asked for is wanted.
+    pub(crate) quiet: bool,
+}
+
+impl Call {
+    /// The call that the shim was started for, if it is one of Docker's or podman's.
+    pub(crate) fn of_shim(args: &[OsString]) -> Option<Self> {
+        let name = args.first()?;
+        let kind = match Path::new(name).file_name()?.to_str()? {
+            "docker" => Kind::Docker,
+            "podman" => Kind::Podman,
+            _ => return None,
+        };
+        let (name, args) = (name.clone(), args[1..].to_vec());
+        Some(Self { kind, name, args, own: false, config: None, quiet: false })
+    }
+
+    /// Does what it says.
+    pub(crate) fn run(self) -> ExitStatus {
+        let on = self.own || switch::is_on(std::env::var_os(SWITCH).as_deref());
+        // Whatever could be about trust is looked at closely; all else is none of our business.
+        let concerns = |arg: &OsString| {
+            arg.as_bytes().starts_with(b"--disable-content-trust") || arg.as_bytes() == b"trust"
+        };
+        if !on && !self.args.iter().any(concerns) {
+            return match Real::find(self.kind.name()) {
+                Ok(real) => self.hand_over(&real),
+                Err(error) => self.fail(&error.to_string()),
+            };
+        }
+        self.look_closely(on)
+    }
+
+    fn look_closely(self, on: bool) -> ExitStatus {
+        let real = match Real::find(self.kind.name()) {
+            Ok(real) => real,
+            Err(error) => return self.fail(&error.to_string()),
+        };
+        let found = self.kind.find(&self.args, &mut || learn::ask(&real, ""));
+        let found = match found {
+            Ok(found) => found,
+            Err(error) => return self.cannot_tell(&error, "", on, &real),
+        };
+        match found.verb {
+            Verb::Trust => plugin::trust(&self.args),
+            Verb::Passes => self.hand_over(&real),
+            Verb::Refused(_) if !on => self.hand_over(&real),
+            Verb::Refused(way) => self.refuse(&found.words, way),
+            Verb::Covered(covered) => self.covered(covered, found, on, &real),
+        }
+    }
+
+    fn covered(self, covered: Covered, found: Found, on: bool, real: &Real) -> ExitStatus {
+        let (flags, order) = reading(self.kind, covered);
+        let mut learned = None;
+        let mut learn = || {
+            let ask = || {
+                let mut learned = learn::ask(real, &found.words);
+                learned.extend(self.own.then(own::engine_flag));
+                learned
+            };
+            learned.get_or_insert_with(ask).clone()
+        };
+        let line = match read(&self.args, found.rest, &flags, order, &mut learn) {
+            Ok(line) => line,
+            Err(error) => return self.cannot_tell(&error, &found.words, on, real),
+        };
+        if line.is_on("help") {
+            return self.hand_over(real);
+        }
+        let on = match switch::of_line(&line, on) {
+            Ok(on) => on,
+            Err(value) => return self.bad_switch(&value, &found.words),
+        };
+        let args = own::without(&self.args, &line, &[switch::FLAG, own::ENGINE]);
+        if !on {
+            // podman never had the meaning of this flag, and Docker 29 has lost it.
+            let args = if self.kind == Kind::Podman || self.own { args } else { self.args.clone() };
+            return Self { args, ..self }.hand_over(real);
+        }
+        // Read once more, for the places have changed.
+        let line = match read(&args, found.rest, &flags, order, &mut learn) {
+            Ok(line) => line,
+            Err(error) => return self.cannot_tell(&error, &found.words, true, real),
+        };
+        let globals = self.args[..found.globals].to_vec();
+        let engine = EngineCli::new(self.kind, real.clone(), globals);
+        let printer = Arc::new(Printer::of_process(self.quiet || line.is_on("quiet")));
+        let manner = match covered {
+            Covered::Run => Manner::Run,
+            Covered::ServiceCreate | Covered::ServiceUpdate => Manner::Service,
+            _ => Manner::Plain,
+        };
+        let config = found.config.as_ref().map(PathBuf::from).or(self.config);
+        let start = Job::start(config, &printer);
+        let outcome = start.and_then(|(app, runtime)| {
+            Job { engine, name: self.name, args, found, line, app, runtime }.run(covered)
+        });
+        outcome.unwrap_or_else(|error| {
+            if let Some(usage) = error.downcast_ref::<UsageError>() {
+                return usage.tell(self.kind, &printer);
+            }
+            ExitStatus::Dockers(words::tell(&error, manner, self.kind.name(), &printer))
+        })
+    }
+
+    /// Becomes the real program. Returns if that can't be.
+    fn hand_over(&self, real: &Real) -> ExitStatus {
+        let error = real.become_it(&self.name, &self.args);
+        self.fail(&format!("cannot run `{}`: {error}", real.path().display()))
+    }
+
+    fn fail(&self, text: &str) -> ExitStatus {
+        Printer::of_process(false).tell(format_args!("{}: {text}", self.kind.name()));
+        ExitStatus::Failure
+    }
+
+    fn refuse(&self, words: &str, way: &str) -> ExitStatus {
+        let (printer, name) = (Printer::of_process(false), self.kind.name());
+        let words = words.escape_default();
+        printer.tell(format_args!(
+            "{name}: content trust does not cover `{name} {words}`, which could start an image that nobody verified; nothing was done"
+        ));
+        printer.hint(way);
+        ExitStatus::Failure
+    }
+
+    /// A command line of which nobody can tell where its image is. Without trust that is the real program's business.
+    fn cannot_tell(&self, error: &LineError, words: &str, on: bool, real: &Real) -> ExitStatus {
+        let asks_for_trust =
+            self.args.iter().any(|arg| arg.as_bytes().starts_with(b"--disable-content-trust="));
+        if !on && !asks_for_trust {
+            return self.hand_over(real);
+        }
+        let printer = Printer::of_process(false);
+        let why = "so it can't be told which word is the image; nothing was done";
+        let why = if matches!(error, LineError::Unknown(_) | LineError::UnknownShort { .. }) {
+            format!("neither countersign nor the help of `{}` knows it, {why}", real.path().display())
+        } else {
+            String::new()
+        };
+        ExitStatus::Dockers(words::usage(&error.to_string(), &why, self.kind.name(), words, &printer))
+    }
+
+    /// Source: docker/cli `cli/cobra.go`; the words are pflag's.
+    fn bad_switch(&self, value: &str, words: &str) -> ExitStatus {
+        let text = format!(
+            "invalid argument \"{value}\" for \"--{}\" flag: strconv.ParseBool: parsing \"{value}\": invalid syntax",
+            switch::FLAG
+        );
+        let printer = Printer::of_process(false);
+        let usage = usage_of(words);
+        if !usage.is_empty() {
+            printer.tell(format_args!("{text}\n\nUsage:  {} {words} {usage}", self.kind.name()));
+            return ExitStatus::Dockers(words::usage("", "", self.kind.name(), words, &printer));
+        }
+        ExitStatus::Dockers(words::usage(&text, "", self.kind.name(), words, &printer))
+    }
+}
+
+/// How the command line of a command is read.
+fn reading(kind: Kind, covered: Covered) -> (Flags, Order) {
+    let flags = match (kind, covered) {
+        (Kind::Docker, Covered::Run | Covered::Create) => flags::DOCKER_CONTAINER,
+        (Kind::Docker, Covered::Build) => flags::DOCKER_BUILD,
+        (Kind::Docker, Covered::Pull | Covered::Push) => flags::DOCKER_TRANSFER,
+        (_, Covered::ServiceCreate) => flags::SERVICE_CREATE,
+        (_, Covered::ServiceUpdate) => flags::SERVICE_UPDATE,
+        (_, Covered::PluginInstall | Covered::PluginUpgrade | Covered::PluginPush) => flags::DOCKER_PLUGIN,
+        (Kind::Podman, Covered::Run | Covered::Create) => flags::PODMAN_CONTAINER,
+        (Kind::Podman, Covered::Build) => flags::PODMAN_BUILD,
+        (Kind::Podman, Covered::Pull) => flags::PODMAN_PULL,
+        (Kind::Podman, Covered::Push) => flags::PODMAN_PUSH,
+    };
+    let belongs_to_a_container = matches!(covered, Covered::Run | Covered::Create | Covered::ServiceCreate);
+    (flags, if belongs_to_a_container { Order::FlagsFirst } else { Order::Mixed })
+}
+
+/// A covered command under trust.
+struct Job {
+    engine: EngineCli,
+    name: OsString,
+    args: Vec<OsString>,
+    found: Found,
+    line: Line,
+    app: App,
+    runtime: Runtime,
+}
+
+impl Job {
+    fn start(config: Option<PathBuf>, printer: &Arc<Printer>) -> anyhow::Result<(App, Runtime)> {
+        log::start(false);
+        let runtime =
+            Builder::new_current_thread().enable_all().build().context("no threads can be started")?;
+        let context = Context::load(variable, &Global { config, quiet: false }, Path::new(SYSTEM_POLICY))?;
+        let app = App::new(context, Arc::clone(printer), Arc::new(DockerTerminal));
+        Ok((app.with_tries(Tries::docker()), runtime))
+    }
+
+    fn run(self, covered: Covered) -> anyhow::Result<ExitStatus> {
+        match covered {
+            Covered::Pull => pull::run(&self),
+            Covered::Push => publish::push(&self),
+            Covered::Run | Covered::Create => container::run(self),
+            Covered::Build => build::run(&self),
+            Covered::ServiceCreate => swarm::create(self),
+            Covered::ServiceUpdate => swarm::update(self),
+            Covered::PluginInstall => swarm::install(self),
+            Covered::PluginUpgrade => swarm::upgrade(self),
+            Covered::PluginPush => publish::push_plugin(&self),
+        }
+    }
+
+    fn block_on<T>(&self, future: impl Future<Output = T>) -> T {
+        self.runtime.block_on(future)
+    }
+
+    fn printer(&self) -> &Arc<Printer> {
+        self.app.printer()
+    }
+
+    /// A word that is no flag, as text.
+    fn word(&self, index: usize) -> anyhow::Result<&str> {
+        let missing = || self.wrong_count("requires at least 1 argument");
+        let at = self.line.words.get(index).ok_or_else(missing)?;
+        // What is no UTF-8 is no reference.
+        Ok(self.args[*at].to_str().ok_or(ReferenceError::Format)?)
+    }
+
+    /// The only word that is no flag.
+    fn only_word(&self) -> anyhow::Result<&str> {
+        if self.line.words.len() == 1 {
+            self.word(0)
+        } else {
+            Err(self.wrong_count("requires 1 argument").into())
+        }
+    }
+
+    fn wrong_count(&self, text: &'static str) -> UsageError {
+        UsageError { words: self.found.words.clone(), text }
+    }
+
+    /// Becomes the real program, with trust enforced and therefore off. Returns if that can't be.
+    fn hand_over(self) -> anyhow::Result<ExitStatus> {
+        let real = self.engine.real().clone();
+        drop(self.runtime);
+        let error = real.become_it_untrusting(&self.name, &self.args);
+        Err(anyhow::Error::new(error).context(format!("cannot run `{}`", real.path().display())))
+    }
+}
+
+/// A command line with too few or too many words.
+#[derive(Debug, Error)]
+#[error("'{words}' {text}")]
+struct UsageError {
+    words: String,
+    text: &'static str,
+}
+
+impl UsageError {
+    /// Source: docker/cli `cli/required.go`.
+    fn tell(&self, kind: Kind, printer: &Printer) -> ExitStatus {
+        let (name, words) = (kind.name(), &self.words);
+        printer.tell(format_args!("{name}: '{name} {words}' {}\n", self.text));
+        printer.tell(format_args!("Usage:  {name} {words} {}\n", usage_of(words)));
+        printer.tell(format_args!("Run '{name} {words} --help' for more information"));
+        ExitStatus::Failure
+    }
+}
+
+fn usage_of(words: &str) -> &'static str {
+    match words.rsplit(' ').next().unwrap_or_default() {
+        _ if words == "service update" => "[OPTIONS] SERVICE",
+        _ if words == "service create" => "[OPTIONS] IMAGE [COMMAND] [ARG...]",
+        _ if words == "plugin push" => "[OPTIONS] PLUGIN[:TAG]",
+        "pull" => "[OPTIONS] NAME[:TAG|@DIGEST]",
+        "push" => "[OPTIONS] NAME[:TAG]",
+        "run" | "create" => "[OPTIONS] IMAGE [COMMAND] [ARG...]",
+        "install" => "[OPTIONS] PLUGIN [KEY=VALUE...]",
+        "upgrade" => "[OPTIONS] PLUGIN [REMOTE]",
+        "build" => "[OPTIONS] PATH | URL | -",
+        _ => "",
+    }
+}
+
+/// A word that names an image, as Docker understands it.
+fn reference(word: &str) -> Result<ImageReference, ReferenceError> {
+    ImageReference::parse(word)
+}
