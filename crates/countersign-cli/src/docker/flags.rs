@@ -80,14 +80,16 @@ pub(crate) const DOCKER_BUILD: Flags = Flags {
     ],
 };
 
-const PODMAN_GLOBAL: &str = "cdi-spec-dir cgroup-manager config conmon c:connection db-backend default-mounts-file \
-     events-backend hooks-dir identity imagestore log-level memory-profile cpu-profile module namespace \
+const PODMAN_GLOBAL: &str = "cdi-spec-dir cgroup-manager config conmon db-backend default-mounts-file \
+     events-backend hooks-dir imagestore log-level memory-profile cpu-profile module namespace \
      network-cmd-path network-config-dir out root runroot runtime runtime-flag ssh storage-driver storage-opt tlscacert \
-     tlscert tlskey tmpdir url volumepath";
-const PODMAN_GLOBAL_ALONE: &str = "help noout r:remote syslog trace transient-store";
+     tlscert tlskey tmpdir volumepath";
+const PODMAN_GLOBAL_ALONE: &str = "noout syslog trace transient-store";
 /// podman's own flags, before the command; most may also come after it.
-pub(crate) const PODMAN: Flags =
-    Flags { alone: &[PODMAN_GLOBAL_ALONE, "v:version"], takes: &[PODMAN_GLOBAL] };
+pub(crate) const PODMAN: Flags = Flags {
+    alone: &[PODMAN_GLOBAL_ALONE, "r:remote v:version h:help"],
+    takes: &[PODMAN_GLOBAL, "c:connection identity url"],
+};
 
 const PODMAN_REGISTRY: &str =
     "arch authfile cert-dir creds os platform variant retry retry-delay decryption-key";
@@ -112,6 +114,7 @@ pub(crate) const PODMAN_CONTAINER: Flags = Flags {
         CONTAINER_ALONE,
         "d:detach env-host http-proxy no-hosts no-hostname passwd read-only-tmpfs replace rmi rootfs sig-proxy \
          tls-verify unsetenv-all",
+        HELP,
         TRUST,
         PODMAN_GLOBAL_ALONE,
     ],

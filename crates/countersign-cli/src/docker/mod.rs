@@ -19,6 +19,7 @@ mod pull;
 pub(crate) mod real;
 mod swarm;
 pub(crate) mod switch;
+mod unsigned;
 mod verbs;
 mod words;
 
@@ -83,7 +84,7 @@ impl Call {
         let on = self.own || switch::is_on(std::env::var_os(SWITCH).as_deref());
         // Whatever could be about trust is looked at closely; all else is none of our business.
         let concerns = |arg: &OsString| {
-            arg.as_bytes().starts_with(b"--disable-content-trust") || arg.as_bytes() == b"trust"
+            arg.as_bytes().starts_with(b"--disable-content-trust") || arg == "trust" || arg == "push"
         };
         if !on && !self.args.iter().any(concerns) {
             return match Real::find(self.kind.name()) {
@@ -137,6 +138,9 @@ impl Call {
         };
         let args = own::without(&self.args, &line, &[switch::FLAG, own::ENGINE]);
         if !on {
+            if covered == Covered::Push {
+                unsigned::warn(&self.args, &line, found.config);
+            }
             // podman never had the meaning of this flag, and Docker 29 has lost it.
             let args = if self.kind == Kind::Podman || self.own { args } else { self.args.clone() };
             return Self { args, ..self }.hand_over(real);
@@ -148,7 +152,9 @@ impl Call {
         };
         let globals = self.args[..found.globals].to_vec();
         let engine = EngineCli::new(self.kind, real.clone(), globals);
-        let printer = Arc::new(Printer::of_process(self.quiet || line.is_on("quiet")));
+        // Docker's `push` is never quiet when it signs.
+        let is_quiet = self.quiet || (line.is_on("quiet") && covered != Covered::Push);
+        let printer = Arc::new(Printer::of_process(is_quiet));
         let manner = match covered {
             Covered::Run => Manner::Run,
             Covered::ServiceCreate | Covered::ServiceUpdate => Manner::Service,
@@ -175,7 +181,7 @@ impl Call {
 
     fn fail(&self, text: &str) -> ExitStatus {
         Printer::of_process(false).tell(format_args!("{}: {text}", self.kind.name()));
-        ExitStatus::Failure
+        if self.own { ExitStatus::Dockers(words::NOT_STARTED) } else { ExitStatus::Failure }
     }
 
     fn refuse(&self, words: &str, way: &str) -> ExitStatus {

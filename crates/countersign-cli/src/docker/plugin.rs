@@ -37,7 +37,7 @@ struct Metadata {
     vendor: &'static str,
     version: &'static str,
     short_description: &'static str,
-    #[serde(rename = "URL")]
+    #[serde(rename = "URL", skip_serializing_if = "str::is_empty")]
     url: &'static str,
 }
 

@@ -65,6 +65,12 @@ impl Real {
         Err(NotFound { name: name.to_owned() })
     }
 
+    /// The program at `path`, whatever it is.
+    #[cfg(test)]
+    pub(crate) fn at(path: PathBuf) -> Self {
+        Self { path, guard: String::new() }
+    }
+
     /// Where it is.
     pub(crate) fn path(&self) -> &Path {
         &self.path

@@ -26,11 +26,11 @@ pub(crate) enum Manner {
 
 const SERVICE: &str = "failed to resolve image digest using content trust: ";
 /// How `run` ends when it was not the container that failed.
-const NOT_STARTED: u8 = 125;
+pub(super) const NOT_STARTED: u8 = 125;
 
 /// Says why a command of `program` did nothing, or not all; returns its exit code.
 pub(crate) fn tell(error: &anyhow::Error, manner: Manner, program: &str, printer: &Printer) -> u8 {
-    let (text, causes) = text(error);
+    let (text, notes) = text(error);
     if error.chain().any(is_no_trust_data) {
         printer.tell("no trust data available");
     }
@@ -39,8 +39,8 @@ pub(crate) fn tell(error: &anyhow::Error, manner: Manner, program: &str, printer
         Manner::Service => printer.tell(format_args!("{SERVICE}{text}")),
         Manner::Run => printer.tell(format_args!("{program}: {text}")),
     }
-    for cause in causes {
-        printer.tell(format_args!("  caused by: {cause}"));
+    for note in notes {
+        printer.tell(format_args!("  {note}"));
     }
     if let Some(hint) = error.chain().find_map(hint) {
         printer.hint(hint);
@@ -56,18 +56,22 @@ fn is_no_trust_data(error: &(dyn Error + 'static)) -> bool {
     matches!(error.downcast_ref(), Some(Refusal::NoTrustData { .. }))
 }
 
-/// The line that Docker has for it, and the causes that Docker would not have said.
+/// The line that Docker has for it, and what Docker would not have said.
 fn text(error: &anyhow::Error) -> (String, Vec<String>) {
-    let causes = |from: usize| error.chain().skip(from).map(ToString::to_string).collect();
+    let causes = |from: usize| error.chain().skip(from).map(|cause| format!("caused by: {cause}")).collect();
     let gun = error.downcast_ref::<Unverified>().map(|unverified| unverified.gun.clone());
     let update = error.chain().find_map(|link| link.downcast_ref::<UpdateError>());
     if let (Some(gun), Some(text)) = (gun, update.and_then(|update| of_update(update, error))) {
         return (text.replace("<GUN>", gun.as_str()), causes(1));
     }
-    if let Some(EngineCliError::Shown { .. }) = error.chain().find_map(|link| link.downcast_ref()) {
-        return (error.to_string(), Vec::new());
+    match error.chain().find_map(|link| link.downcast_ref()) {
+        Some(EngineCliError::Shown { .. }) => (error.to_string(), Vec::new()),
+        // The engine's words, and then what that means.
+        Some(EngineCliError::Said(said)) if *said != error.to_string() => {
+            (said.clone(), vec![error.to_string()])
+        }
+        _ => (error.to_string(), causes(1)),
     }
-    (error.to_string(), causes(1))
 }
 
 fn of_update(update: &UpdateError, error: &anyhow::Error) -> Option<String> {
@@ -143,7 +147,9 @@ fn of_fetch(fetch: &FetchError, error: &anyhow::Error) -> String {
 
 /// The error of a name that Docker's parser of command lines refuses, and its exit code.
 pub(crate) fn usage(text: &str, why: &str, program: &str, words: &str, printer: &Printer) -> u8 {
-    printer.tell(text);
+    if !text.is_empty() {
+        printer.tell(text);
+    }
     if !why.is_empty() {
         printer.tell(format_args!("  {why}"));
     }

@@ -1,4 +1,6 @@
 use super::*;
+use crate::docker::real::Real;
+use crate::docker::{learn, reading};
 
 fn find(kind: Kind, line: &str) -> Found {
     let args: Vec<_> = line.split(' ').filter(|word| !word.is_empty()).map(OsString::from).collect();
@@ -95,4 +97,81 @@ fn no_command_is_listed_twice() {
             assert!(!all[..index].iter().any(|(other, _)| other == words), "{words} is there twice");
         }
     }
+}
+
+/// The installed programs of this name. Without one the test says that it skips, and fails where all must be there.
+fn installed(name: &str) -> Vec<Real> {
+    let found: Vec<_> = crate::docker::real::all(name).into_iter().map(Real::at).collect();
+    assert!(!found.is_empty() || std::env::var("CI").as_deref() != Ok("true"), "`{name}` is not installed");
+    if found.is_empty() {
+        eprintln!("skipped: `{name}` is not installed");
+    }
+    found
+}
+
+#[test]
+fn flags_are_those_of_the_installed_programs() {
+    for kind in [Kind::Docker, Kind::Podman] {
+        for real in installed(kind.name()) {
+            let mut compared = 0;
+            let groups =
+                kind.table().covered.iter().map(|(words, covered)| (*words, reading(kind, *covered).0));
+            for (words, flags) in groups.chain([("", *kind.global_flags())]) {
+                let ours = flags.all();
+                for theirs in learn::ask(&real, words) {
+                    let same = |flag: &Learned| {
+                        flag.long == theirs.long
+                            && flag.shape == theirs.shape
+                            && (theirs.short.is_none() || flag.short == theirs.short)
+                    };
+                    assert!(ours.iter().any(same), "{}: `{words}` has {theirs:?}", real.path().display());
+                    compared += 1;
+                }
+            }
+            assert!(compared > 100, "{} has said no help", real.path().display());
+        }
+    }
+}
+
+#[test]
+fn commands_of_the_installed_programs_are_all_listed() {
+    for kind in [Kind::Docker, Kind::Podman] {
+        for real in installed(kind.name()) {
+            let mut groups = vec![String::new()];
+            let mut count = 0;
+            while let Some(group) = groups.pop() {
+                for word in commands(&real, &group) {
+                    let words = format!("{group} {word}").trim().to_owned();
+                    if word == "help" || word == "trust" {
+                        continue;
+                    }
+                    if kind.table().is_group(&words) {
+                        groups.push(words);
+                        continue;
+                    }
+                    let verb = kind.table().verb(&words, &[]);
+                    assert_ne!(verb, Verb::Refused(UNKNOWN), "{}: {words}", real.path().display());
+                    count += 1;
+                }
+            }
+            assert!(count > 50, "{} has said no help", real.path().display());
+        }
+    }
+}
+
+/// The commands that a help text lists: lines of a name and a sentence, below a heading that names them.
+fn commands(real: &Real, group: &str) -> Vec<String> {
+    let output = real.command().args(group.split_ascii_whitespace()).arg("--help").output().expect("it runs");
+    let help = String::from_utf8_lossy(&output.stdout).into_owned();
+    let mut commands = Vec::new();
+    let mut is_listed = false;
+    for line in help.lines() {
+        match line.strip_prefix("  ").filter(|line| !line.starts_with([' ', '-'])) {
+            Some(line) if is_listed => commands.extend(line.split([' ', '*']).next().map(str::to_owned)),
+            Some(_) => {}
+            None if line.trim().is_empty() => {}
+            None => is_listed = line.ends_with("Commands:"),
+        }
+    }
+    commands
 }
