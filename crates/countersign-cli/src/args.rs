@@ -26,7 +26,7 @@ Variables:
                                               and every other registry its own host
   DOCKER_CONTENT_TRUST_ROOT_PASSPHRASE        opens the root key
   DOCKER_CONTENT_TRUST_REPOSITORY_PASSPHRASE  opens every other key
-  DOCKER_CONTENT_TRUST                        whether the shim enforces trust; our own verbs always do
+  DOCKER_CONTENT_TRUST                        whether the shim enforces trust
   DOCKER_CONFIG                               Docker's configuration directory
   XDG_DATA_HOME                               where images are kept, in `countersign/images`
   HTTPS_PROXY, NO_PROXY, SSL_CERT_FILE        as everywhere

@@ -33,7 +33,16 @@ pub(crate) fn ask(real: &Real, command: &str) -> Vec<Learned> {
         return Vec::new();
     }
     let help = reader.join().ok().flatten().unwrap_or_default();
-    flags_of(&String::from_utf8_lossy(&help))
+    let help = String::from_utf8_lossy(&help);
+    if is_of(&help, command) { flags_of(&help) } else { Vec::new() }
+}
+
+/// Whether a help text is of this command: for a command that it does not know, Docker has the help of itself.
+fn is_of(help: &str, command: &str) -> bool {
+    let Some(last) = command.split_ascii_whitespace().next_back() else { return true };
+    let last = if last == "b" { "build" } else { last };
+    let usage = help.split_once("Usage:").map_or("", |(_, usage)| usage.trim_start());
+    usage.lines().next().is_some_and(|line| line.split(' ').any(|word| word == last))
 }
 
 fn ended_well(child: &mut Child) -> bool {
@@ -82,6 +91,15 @@ fn flag_of(line: &str) -> Option<Learned> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn help_of_something_else_is_no_help() {
+        assert!(is_of("Usage:  docker image pull [OPTIONS] NAME", "image pull"));
+        assert!(is_of("Run a command\n\nUsage:\n  podman run [options] IMAGE", "run"));
+        assert!(is_of("Usage:  docker buildx build [OPTIONS] PATH", "buildx b"));
+        assert!(!is_of("Usage:  docker [OPTIONS] COMMAND", "buildx build"));
+        assert!(!is_of("", "run"));
+    }
 
     #[test]
     fn flags_are_read_off_a_help_text() {

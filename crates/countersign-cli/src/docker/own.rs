@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 
-use clap::ValueEnum;
+use clap::{ArgAction, ValueEnum};
 
 use super::line::{Learned, Line, Order, Shape, read};
 use super::real::Real;
@@ -21,6 +21,7 @@ const ENGINE_VARIABLE: &str = "COUNTERSIGN_ENGINE";
 /// that no container was started.
 #[derive(Debug, clap::Args)]
 #[command(
+    disable_help_flag = true,
     override_usage = "countersign run [--engine ENGINE] [OPTIONS OF THE ENGINE] IMAGE [COMMAND] [ARG...]"
 )]
 pub(crate) struct RunArgs {
@@ -33,6 +34,7 @@ pub(crate) struct RunArgs {
 /// As `countersign run`, without starting it: prints the container's id.
 #[derive(Debug, clap::Args)]
 #[command(
+    disable_help_flag = true,
     override_usage = "countersign create [--engine ENGINE] [OPTIONS OF THE ENGINE] IMAGE [COMMAND] [ARG...]"
 )]
 pub(crate) struct CreateArgs {
@@ -45,9 +47,13 @@ struct Args {
     /// Who runs containers: without it, docker, or podman where there is no docker
     #[arg(long, value_enum, value_name = "ENGINE")]
     engine: Option<Runtime>,
+    /// Print help
+    // Without a short form, which is the engine's `--hostname`.
+    #[arg(long = "help", action = ArgAction::HelpLong)]
+    print_help: Option<bool>,
     /// What the engine's own command takes
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true, value_name = "ARG")]
-    args: Vec<OsString>,
+    words: Vec<OsString>,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -74,7 +80,7 @@ impl Args {
     fn call(self, verb: &str, global: &Global) -> Call {
         let among = || {
             let flags = &flags::DOCKER_CONTAINER;
-            let line = read(&self.args, 0, flags, Order::FlagsFirst, &mut || vec![engine_flag()]).ok()?;
+            let line = read(&self.words, 0, flags, Order::FlagsFirst, &mut || vec![engine_flag()]).ok()?;
             line.last(ENGINE)?.text().map(str::to_owned)
         };
         let variable = || std::env::var(ENGINE_VARIABLE).ok();
@@ -94,7 +100,7 @@ impl Args {
             args.extend(["--config".into(), config.clone().into_os_string()]);
         }
         args.push(verb.into());
-        args.extend(self.args);
+        args.extend(self.words);
         let (name, config) = (kind.name().into(), global.config.clone());
         Call { kind, name, args, own: true, config, quiet: global.quiet }
     }

@@ -41,7 +41,7 @@ pub(super) const TABLE: Table = Table {
         (
             "",
             "attach commit cp diff events exec export history images import info inspect kill load login logout logs \
-             pause port ps rename restart rm rmi save search start stats stop tag top unpause update version wait init",
+             pause port ps rename restart rm rmi save search start stats stop tag top unpause update version wait init completion __complete __completeNoDesc",
         ),
         (
             "container",

@@ -37,7 +37,7 @@ pub(super) const TABLE: Table = Table {
             "",
             "attach commit cp diff events exec export history images import info init inspect kill load login logout \
              logs mount pause port ps rename restart rm rmi save search start stats stop tag top umount unmount \
-             unpause unshare untag update version wait",
+             unpause unshare untag update version wait completion __complete __completeNoDesc",
         ),
         ("artifact", "add extract inspect list ls pull push remove rm"),
         ("buildx", "inspect prune version"),

@@ -1,3 +1,5 @@
+use std::fmt::Write as _;
+
 use super::*;
 use crate::docker::real::Real;
 use crate::docker::{learn, reading};
@@ -174,4 +176,58 @@ fn commands(real: &Real, group: &str) -> Vec<String> {
         }
     }
     commands
+}
+
+/// The lists of `docs/reference/coverage.md`.
+fn page() -> String {
+    let mut page = String::new();
+    for (kind, title) in [(Kind::Docker, "Docker"), (Kind::Podman, "podman")] {
+        let (name, table) = (kind.name(), kind.table());
+        let _ = write!(page, "## {title}: covered\n\n| Command | Under trust |\n|---|---|\n");
+        for (words, covered) in table.covered {
+            let _ = writeln!(page, "| `{name} {words}` | {} |", what(*covered));
+        }
+        let _ = write!(page, "\n## {title}: refused\n\n| Command | Way round |\n|---|---|\n");
+        for (words, way) in table.refused {
+            let _ = writeln!(page, "| `{name} {words}` | {way} |");
+        }
+        for (words, with, way) in table.guarded {
+            let with: Vec<_> = with.iter().map(|word| format!("`{word}`")).collect();
+            let _ = writeln!(page, "| `{name} {words}` with {} | {way} |", with.join(", "));
+        }
+        let _ = writeln!(page, "| any other | {UNKNOWN} |");
+        let _ =
+            write!(page, "\n## {title}: starts nothing new, passes as it is\n\n| Command | |\n|---|---|\n");
+        for (group, list) in table.passes {
+            let words: Vec<_> = list.split_ascii_whitespace().map(|word| format!("`{word}`")).collect();
+            let _ = writeln!(page, "| `{}` | {} |", format!("{name} {group}").trim(), words.join(" "));
+        }
+        page.push('\n');
+    }
+    page
+}
+
+fn what(covered: Covered) -> &'static str {
+    match covered {
+        Covered::Pull => "each tag is looked up, pulled by its signed digest, then tagged",
+        Covered::Push => "the image is pushed, then its tag is signed as the digest that was sent",
+        Covered::Run | Covered::Create => {
+            "the image, and the image of each `--mount type=image`, is looked up, pulled by its signed digest where it is missing, \
+             and named by the digest"
+        }
+        Covered::Build => "refused, until what a Dockerfile names is verified too",
+        Covered::ServiceCreate => "the image becomes `NAME:TAG@DIGEST`",
+        Covered::ServiceUpdate => "the same for `--image`; without it the service goes on with what it has",
+        Covered::PluginInstall => "the plugin becomes `NAME:TAG@DIGEST`",
+        Covered::PluginUpgrade => "the same for what it is upgraded to",
+        Covered::PluginPush => "the plugin is pushed, then its tag is signed",
+    }
+}
+
+#[test]
+fn page_on_coverage_is_what_the_tables_say() {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/reference/coverage.md");
+    let text = std::fs::read_to_string(file).expect("the page is there");
+    let page = page();
+    assert!(text.contains(&page), "docs/reference/coverage.md must have these lists:\n{page}");
 }

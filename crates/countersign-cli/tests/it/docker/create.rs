@@ -174,6 +174,11 @@ fn own_verb_runs_with_trust_on() {
     assert_eq!(bench.last_call(), ["create", "--name", "x", &pinned]);
     own(&["run", "--rm", "--engine=docker", &tagged]).expect_success();
     assert_eq!(bench.last_call(), ["run", "--rm", &pinned]);
+    own(&["run", "-h", "host", "-qit", &tagged]).expect_success();
+    assert_eq!(bench.last_call(), ["run", "-h", "host", "-qit", &pinned]);
+    own(&["--config", bench.world.path(".docker").to_str().expect("text"), "run", "-it", &tagged])
+        .expect_success();
+    assert_eq!(bench.last_call()[2..], ["run", "-it", &pinned]);
     own(&["run", "--disable-content-trust", &tagged]).expect_success();
     assert_eq!(bench.last_call(), ["run", &tagged]);
     own(&["run", &format!("{app}:9")]).expect_code(125);

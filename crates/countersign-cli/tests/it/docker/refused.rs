@@ -56,7 +56,10 @@ fn unknown_flag_is_looked_up_in_the_real_dockers_help_or_refused() {
         output.stderr
     );
     assert_eq!(bench.calls(), [["run", "--help"]]);
-    bench.set("help", "Options:\n      --newer string   Something new\n");
+    bench.set(
+        "help",
+        "Usage:  docker run [OPTIONS] IMAGE\n\nOptions:\n      --newer string   Something new\n",
+    );
     let digest = format!("alpine@sha256:{}", "a".repeat(64));
     bench.run(&["run", "--newer", "x", &digest, "sh"]).expect_success();
     assert_eq!(bench.last_call(), ["run", "--newer", "x", &digest, "sh"]);
