@@ -3,9 +3,9 @@
 //! Arguments go as vectors, never through a shell, and content trust is off for what is run here, because it was enforced before.
 
 use std::ffi::{OsStr, OsString};
-use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{self, BufRead as _, BufReader, IsTerminal as _, Read as _};
 use std::os::fd::AsFd as _;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::thread::{self, JoinHandle};
 
 use countersign_core::digest::Digest;
@@ -138,43 +138,39 @@ impl EngineCli {
         let mut command = self.command(&["pull"]);
         command.args(flags).arg(&name).stdin(Stdio::null());
         let what = self.line(&["pull", &name]);
-        let is_terminal = io::IsTerminal::is_terminal(&io::stdout());
-        match show {
-            Show::Itself if self.kind == Kind::Podman || is_terminal => {
-                command.stdout(Stdio::inherit());
-            }
-            Show::Itself => return self.pull_without_last_line(command, pinned, what),
-            Show::Stderr => {
-                let stderr = io::stderr().as_fd().try_clone_to_owned();
-                command.stdout(stderr.map_err(|source| self.start_error(source))?).stderr(Stdio::piped());
-            }
-            Show::Nothing => {
-                command.stdout(Stdio::null()).stderr(Stdio::piped());
-            }
+        let is_watched = match show {
+            Show::Itself => io::stdout().is_terminal(),
+            Show::Stderr => io::stderr().is_terminal(),
+            Show::Nothing => false,
+        };
+        if show == Show::Nothing {
+            command.stdout(Stdio::null());
+        } else if self.kind == Kind::Docker && !is_watched {
+            command.stdout(Stdio::piped());
+        } else if show == Show::Stderr {
+            let stderr = io::stderr().as_fd().try_clone_to_owned();
+            command.stdout(stderr.map_err(|source| self.start_error(source))?);
         }
-        let (status, said) = self.finish(&mut command)?;
-        match (status.success(), said) {
-            (true, _) => Ok(()),
-            (false, Some(said)) if !said.is_empty() => Err(EngineCliError::Said(said)),
-            _ => Err(EngineCliError::Shown { what }),
+        if show != Show::Itself {
+            command.stderr(Stdio::piped());
         }
-    }
-
-    /// Docker ends a pull with the name that was pulled. Here that is the digest, and the tag is said at the end.
-    fn pull_without_last_line(
-        &self,
-        mut command: Command,
-        pinned: &Pinned,
-        what: String,
-    ) -> Result<(), EngineCliError> {
-        let names = [pinned.to_string(), pinned.familiar()];
-        let mut child = self.spawn(command.stdout(Stdio::piped()))?;
+        let mut child = self.spawn(&mut command)?;
+        let stderr = child.stderr.take().map(|stderr| keep(Some(stderr)));
         if let Some(stdout) = child.stdout.take() {
-            let each = |line: &str| !names.iter().any(|name| name == line);
-            echo(stdout, each).map_err(|source| self.start_error(source))?;
+            // Docker ends a pull with the name that was pulled. Here that is the digest, and the tag is said at the end.
+            let names = [pinned.to_string(), pinned.familiar()];
+            let shown = |line: &str| !names.iter().any(|name| name == line);
+            let to_stderr = show == Show::Stderr;
+            echo(stdout, to_stderr, shown).map_err(|source| self.start_error(source))?;
         }
         let status = child.wait().map_err(|source| self.start_error(source))?;
-        if status.success() { Ok(()) } else { Err(EngineCliError::Shown { what }) }
+        let said = stderr.map(|reader| reader.join().unwrap_or_default()).unwrap_or_default();
+        let said = String::from_utf8_lossy(&said).trim().to_owned();
+        match (status.success(), said.is_empty()) {
+            (true, _) => Ok(()),
+            (false, false) => Err(EngineCliError::Said(said)),
+            (false, true) => Err(EngineCliError::Shown { what }),
+        }
     }
 
     /// Lets a tag stand for an image that the engine has.
@@ -199,7 +195,7 @@ impl EngineCli {
                 sent.extend(SentLine::parse(line));
                 true
             };
-            echo(stdout, each).map_err(|source| self.start_error(source))?;
+            echo(stdout, false, each).map_err(|source| self.start_error(source))?;
         }
         let status = child.wait().map_err(|source| self.start_error(source))?;
         if status.success() { Ok(sent) } else { Err(EngineCliError::Shown { what: self.line(words) }) }
@@ -214,14 +210,6 @@ impl EngineCli {
         let status = child.wait().map_err(|source| self.start_error(source))?;
         let read = |reader: JoinHandle<Vec<u8>>| reader.join().unwrap_or_default();
         Ok(std::process::Output { status, stdout: read(stdout), stderr: read(stderr) })
-    }
-
-    fn finish(&self, command: &mut Command) -> Result<(ExitStatus, Option<String>), EngineCliError> {
-        let mut child = self.spawn(command)?;
-        let stderr = child.stderr.take().map(|stderr| keep(Some(stderr)));
-        let status = child.wait().map_err(|source| self.start_error(source))?;
-        let said = stderr.map(|reader| reader.join().unwrap_or_default());
-        Ok((status, said.map(|said| String::from_utf8_lossy(&said).trim().to_owned())))
     }
 
     fn command(&self, words: &[&str]) -> Command {
@@ -260,7 +248,7 @@ impl SentLine {
 }
 
 /// Shows each line for which `shown` says so, as soon as it is there.
-fn echo(stream: impl io::Read, mut shown: impl FnMut(&str) -> bool) -> io::Result<()> {
+fn echo(stream: impl io::Read, to_stderr: bool, mut shown: impl FnMut(&str) -> bool) -> io::Result<()> {
     let mut stream = BufReader::new(stream);
     let mut line = Vec::new();
     loop {
@@ -270,9 +258,10 @@ fn echo(stream: impl io::Read, mut shown: impl FnMut(&str) -> bool) -> io::Resul
             return Ok(());
         }
         if shown(String::from_utf8_lossy(&line).trim_end_matches(['\r', '\n'])) {
-            let mut stdout = io::stdout().lock();
-            stdout.write_all(&line)?;
-            stdout.flush()?;
+            let (mut stdout, mut stderr) = (io::stdout(), io::stderr());
+            let to: &mut dyn io::Write = if to_stderr { &mut stderr } else { &mut stdout };
+            to.write_all(&line)?;
+            to.flush()?;
         }
     }
 }

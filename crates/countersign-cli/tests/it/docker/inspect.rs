@@ -1,6 +1,7 @@
 //! `trust inspect`, also as `docker trust inspect`.
 
 use countersign_testkit::normalise::Normaliser;
+use countersign_testkit::peers::present_or_skip;
 
 use super::Bench;
 use crate::world::Site;
@@ -25,4 +26,40 @@ fn inspect_prints_dockers_json_and_tables() {
         &bench.world.normalise(&Normaliser::new().normalise(&text)),
     );
     bench.world.program(&["trust", "inspect", &site.image("team/nosuch")]).run().expect_code(3);
+}
+
+#[test]
+fn inspect_is_byte_for_byte_that_of_docker() {
+    if !present_or_skip(&["docker"]) {
+        return;
+    }
+    let site = Site::start();
+    let alice = site.publisher();
+    let name = site.image("team/app");
+    site.publish(&alice, "team/app:v10", "ten");
+    site.publish(&alice, "team/app:v9", "nine");
+    let docker = |args: &[&str]| alice.program_at("docker".as_ref(), args).run();
+    if docker(&["trust", "--help"]).code != Some(0) {
+        return;
+    }
+    for signer in ["bob", "carol"] {
+        docker(&["trust", "key", "generate", signer]).expect_success();
+        docker(&["trust", "signer", "add", "--key", &format!("{signer}.pub"), signer, &name])
+            .expect_success();
+    }
+    site.publish(&alice, "team/app:v11", "eleven");
+    let tag = format!("{name}:v9");
+    for args in
+        [&[name.as_str()][..], &[&tag], &[&name, &tag], &["--pretty", &name], &["--pretty", &tag, &name]]
+    {
+        let args: Vec<_> = ["trust", "inspect"].iter().chain(args).copied().collect();
+        let (theirs, ours) = (docker(&args).expect_success(), alice.run(&args).expect_success());
+        assert_eq!(ours.stdout, theirs.stdout, "{args:?}");
+    }
+    let unknown = ["trust", "inspect", &site.image("team/nosuch")];
+    let (theirs, ours) = (docker(&unknown), alice.run(&unknown));
+    assert_eq!(ours.stdout, theirs.stdout);
+    assert_eq!(ours.stderr.lines().next(), theirs.stderr.lines().next());
+    let none = alice.run(&["trust", "inspect", "--pretty", &format!("{name}:nosuch")]).expect_success();
+    assert_eq!(none.stdout, docker(&["trust", "inspect", "--pretty", &format!("{name}:nosuch")]).stdout);
 }

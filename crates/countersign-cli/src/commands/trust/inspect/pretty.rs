@@ -12,7 +12,7 @@ pub(super) fn text(inspected: &Inspected, is_first: bool) -> String {
     let name = &inspected.name;
     let mut text = if is_first { String::from("\n") } else { String::from("\n\n\n") };
     if inspected.signed_tags.is_empty() {
-        let _ = write!(text, "No signatures for {name}\n\n\n");
+        let _ = write!(text, "No signatures for {name}\n\n");
     } else {
         let _ = write!(text, "Signatures for {name}\n\n");
         let rows = inspected.signed_tags.iter().map(|tag| {
