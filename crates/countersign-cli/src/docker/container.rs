@@ -12,6 +12,7 @@ use super::images::{EngineCliError, Show, flag_word};
 use super::mount::ImageMount;
 use super::{Job, Kind, reference};
 use crate::exit::ExitStatus;
+use crate::refusal::Refusal;
 use crate::trust::{Trusted, resolve};
 
 /// Fewest digits of an id that is shortened; shorter ones are names.
@@ -76,7 +77,7 @@ pub(super) fn run(mut job: Job) -> anyhow::Result<ExitStatus> {
         }
     }
     let tags: Vec<_> = places.iter().filter_map(|(_, meaning)| meaning.tag().cloned()).collect();
-    let trusted = job.block_on(resolve(&tags, &job.app))?;
+    let trusted = job.block_on(resolve(&tags, &job.app)).map_err(|error| with_local_name(&job, error))?;
     for one in &trusted {
         provide(&job, one, when)?;
     }
@@ -147,6 +148,26 @@ fn meaning(job: &Job, word: &str) -> anyhow::Result<Meaning> {
         }),
         _ => Meaning::Tag(image.or_latest()),
     })
+}
+
+/// The context of a refusal: the name is that of an image here, which has an id.
+#[derive(Debug, Error)]
+#[error("`{name}` is an image here, and nobody signed it under that name")]
+pub(super) struct IsLocal {
+    name: String,
+    /// Its full id.
+    pub(super) id: String,
+}
+
+/// Says of a name that nobody signed whether it is one of this machine.
+fn with_local_name(job: &Job, error: anyhow::Error) -> anyhow::Error {
+    let is_unsigned =
+        matches!(error.downcast_ref(), Some(Refusal::NoTrustData { .. } | Refusal::Unsigned { .. }));
+    let Some(name) = job.word(0).ok().filter(|_| is_unsigned) else { return error };
+    match job.engine.id(name) {
+        Ok(Some(id)) => error.context(IsLocal { name: name.to_owned(), id }),
+        _ => error,
+    }
 }
 
 /// An id that names no local image.

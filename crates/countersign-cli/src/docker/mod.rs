@@ -100,7 +100,9 @@ impl Call {
             Ok(real) => real,
             Err(error) => return self.fail(&error.to_string()),
         };
-        let found = self.kind.find(&self.args, &mut || learn::ask(&real, ""));
+        let found = self.kind.find(&self.args, &mut || {
+            if on || self.asks_for_trust() { learn::ask(&real, "") } else { Vec::new() }
+        });
         let found = match found {
             Ok(found) => found,
             Err(error) => return self.cannot_tell(&error, "", on, &real),
@@ -116,10 +118,12 @@ impl Call {
 
     fn covered(self, covered: Covered, found: Found, on: bool, real: &Real) -> ExitStatus {
         let (flags, order) = reading(self.kind, covered);
+        // With trust off, an unknown flag is nobody's business here.
+        let may_ask = on || self.asks_for_trust();
         let mut learned = None;
         let mut learn = || {
             let ask = || {
-                let mut learned = learn::ask(real, &found.words);
+                let mut learned = if may_ask { learn::ask(real, &found.words) } else { Vec::new() };
                 learned.extend(self.own.then(own::engine_flag));
                 learned
             };
@@ -173,6 +177,11 @@ impl Call {
         })
     }
 
+    /// Whether it may switch trust on by its flag.
+    fn asks_for_trust(&self) -> bool {
+        self.args.iter().any(|arg| arg.as_bytes().starts_with(b"--disable-content-trust="))
+    }
+
     /// Becomes the real program. Returns if that can't be.
     fn hand_over(&self, real: &Real) -> ExitStatus {
         let error = real.become_it(&self.name, &self.args);
@@ -196,9 +205,7 @@ impl Call {
 
     /// A command line of which nobody can tell where its image is. Without trust that is the real program's business.
     fn cannot_tell(&self, error: &LineError, words: &str, on: bool, real: &Real) -> ExitStatus {
-        let asks_for_trust =
-            self.args.iter().any(|arg| arg.as_bytes().starts_with(b"--disable-content-trust="));
-        if !on && !asks_for_trust {
+        if !on && !self.asks_for_trust() {
             return self.hand_over(real);
         }
         let printer = Printer::of_process(false);

@@ -18,6 +18,8 @@ use thiserror::Error;
 pub(crate) const GUARD: &str = "COUNTERSIGN_SHIM";
 /// Docker's switch. It is off for what we hand over once trust was enforced, so that nobody checks a second time.
 pub(crate) const SWITCH: &str = "DOCKER_CONTENT_TRUST";
+/// How often a wrapper may be called by what it has started, before it counts as going in a circle.
+const TURNS: usize = 3;
 /// Where programs are without a `PATH`.
 const DEFAULT_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 
@@ -46,23 +48,19 @@ impl Real {
 
     fn find_in(name: &str, path: &OsStr, guard: &str, own: Option<&str>) -> Result<Self, NotFound> {
         let mut done: Vec<&str> = guard.split_ascii_whitespace().collect();
-        if let Some(own) = own.filter(|own| !done.contains(own)) {
-            done.push(own);
+        done.extend(own.filter(|own| !done.contains(own)));
+        let count = |identity: &str| done.iter().filter(|other| **other == identity).count();
+        // Where all have had their turn, a wrapper may be what there is, called again by what it has started.
+        let found = candidates(name, path).find(|(_, identity)| count(identity) == 0).or_else(|| {
+            let is_left = |identity: &str| Some(identity) != own && count(identity) < TURNS;
+            candidates(name, path).find(|(file, identity)| is_left(identity) && is_script(file))
+        });
+        let (file, identity) = found.ok_or_else(|| NotFound { name: name.to_owned() })?;
+        if is_script(&file) {
+            done.push(&identity);
         }
-        for dir in std::env::split_paths(path) {
-            // An empty entry is the working directory.
-            let file = if dir.as_os_str().is_empty() { Path::new(".").join(name) } else { dir.join(name) };
-            let Some(metadata) = file.metadata().ok().filter(is_program) else { continue };
-            let identity = identity(&metadata);
-            if done.contains(&identity.as_str()) {
-                continue;
-            }
-            if is_script(&file) {
-                done.push(&identity);
-            }
-            return Ok(Self { path: file, guard: done.join(" ") });
-        }
-        Err(NotFound { name: name.to_owned() })
+        let guard = done.join(" ");
+        Ok(Self { path: file, guard })
     }
 
     /// The program at `path`, whatever it is.
@@ -107,6 +105,16 @@ impl Real {
     pub(crate) fn become_it_untrusting(&self, name: &OsStr, args: &[OsString]) -> io::Error {
         self.command().arg0(name).args(args).exec()
     }
+}
+
+/// The programs of this name in a `PATH`, with what tells them apart.
+fn candidates(name: &str, path: &OsStr) -> impl Iterator<Item = (PathBuf, String)> {
+    std::env::split_paths(path).filter_map(move |dir| {
+        // An empty entry is the working directory.
+        let file = if dir.as_os_str().is_empty() { Path::new(".").join(name) } else { dir.join(name) };
+        let metadata = file.metadata().ok().filter(is_program)?;
+        Some((file, identity(&metadata)))
+    })
 }
 
 /// Whether `file` is this very program, by whatever name.
@@ -200,5 +208,18 @@ mod tests {
         let second = Real::find_in("docker", &path, &first.guard, Some("9:9")).expect("the real one");
         assert_eq!(second.path(), home.path().join("c/docker"));
         assert!(!second.guard.contains(&real), "the real one may be called again by those that it starts");
+    }
+
+    #[test]
+    fn wrapper_that_is_all_there_is_ends_its_circle() {
+        let (home, path) = place(&["a"]);
+        let script = program(&home.path().join("a/docker"), "#!/bin/sh\nexec podman \"$@\"\n");
+        let mut guard = String::new();
+        for turn in 1..=TURNS {
+            let found = Real::find_in("docker", &path, &guard, Some("9:9")).expect("the script");
+            guard = found.guard;
+            assert_eq!(guard.split(' ').filter(|entry| *entry == script).count(), turn);
+        }
+        assert!(Real::find_in("docker", &path, &guard, Some("9:9")).is_err());
     }
 }

@@ -8,6 +8,7 @@ use countersign_client::remote::FetchError;
 use countersign_client::updater::{DelegationFault, UpdateError};
 use countersign_core::trust::TrustError;
 
+use super::container::IsLocal;
 use super::images::EngineCliError;
 use crate::hint::hint;
 use crate::output::Printer;
@@ -30,7 +31,8 @@ pub(super) const NOT_STARTED: u8 = 125;
 
 /// Says why a command of `program` did nothing, or not all; returns its exit code.
 pub(crate) fn tell(error: &anyhow::Error, manner: Manner, program: &str, printer: &Printer) -> u8 {
-    let (text, notes) = text(error);
+    let local = error.downcast_ref::<IsLocal>();
+    let (text, notes) = text(error, usize::from(local.is_some()));
     if error.chain().any(is_no_trust_data) {
         printer.tell("no trust data available");
     }
@@ -42,7 +44,9 @@ pub(crate) fn tell(error: &anyhow::Error, manner: Manner, program: &str, printer
     for note in notes {
         printer.tell(format_args!("  {note}"));
     }
-    if let Some(hint) = error.chain().find_map(hint) {
+    if let Some(local) = local {
+        printer.hint(format_args!("{local}; its id names it without a doubt: {}", local.id));
+    } else if let Some(hint) = error.chain().find_map(hint) {
         printer.hint(hint);
     }
     if manner == Manner::Run {
@@ -57,7 +61,10 @@ fn is_no_trust_data(error: &(dyn Error + 'static)) -> bool {
 }
 
 /// The line that Docker has for it, and what Docker would not have said.
-fn text(error: &anyhow::Error) -> (String, Vec<String>) {
+///
+/// `skip` contexts are left out.
+fn text(error: &anyhow::Error, skip: usize) -> (String, Vec<String>) {
+    let first = error.chain().nth(skip).map(ToString::to_string).unwrap_or_default();
     let causes = |from: usize| error.chain().skip(from).map(|cause| format!("caused by: {cause}")).collect();
     let gun = error.downcast_ref::<Unverified>().map(|unverified| unverified.gun.clone());
     let update = error.chain().find_map(|link| link.downcast_ref::<UpdateError>());
@@ -65,12 +72,10 @@ fn text(error: &anyhow::Error) -> (String, Vec<String>) {
         return (text.replace("<GUN>", gun.as_str()), causes(1));
     }
     match error.chain().find_map(|link| link.downcast_ref()) {
-        Some(EngineCliError::Shown { .. }) => (error.to_string(), Vec::new()),
+        Some(EngineCliError::Shown { .. }) => (first, Vec::new()),
         // The engine's words, and then what that means.
-        Some(EngineCliError::Said(said)) if *said != error.to_string() => {
-            (said.clone(), vec![error.to_string()])
-        }
-        _ => (error.to_string(), causes(1)),
+        Some(EngineCliError::Said(said)) if *said != first => (said.clone(), vec![first]),
+        _ => (first, causes(skip + 1)),
     }
 }
 

@@ -52,7 +52,7 @@ pub(super) const TABLE: Table = Table {
         ("builder", "du prune"),
         (
             "buildx",
-            "create dial-stdio diskusage du history imagetools inspect install ls policy prune rm stop uninstall use \
+            "create diskusage du history imagetools inspect install ls policy prune rm stop uninstall use \
              version",
         ),
         ("checkpoint", "create ls list rm remove"),
@@ -83,6 +83,7 @@ pub(super) const TABLE: Table = Table {
         ("buildx bake", BAKE),
         ("buildx dap", DAP),
         ("buildx debug", DAP),
+        ("buildx dial-stdio", DAP),
         ("buildx f", BAKE),
         ("compose bridge", COMPOSE),
         ("compose build", COMPOSE),

@@ -12,6 +12,7 @@ const LABEL: &str = "the image says itself what is run. Read the label with `pod
 const INFRA: &str = "leave `--infra-image` out: podman then makes the image of the pod itself; or pull it, and name it by its digest with \
      `DOCKER_CONTENT_TRUST=0`";
 const VOLUME: &str = "mount the image with `podman run --mount type=image,source=NAME,…`, which is covered";
+const MACHINE: &str = "the image of the machine is not verified. If you trust it otherwise, run it once with `DOCKER_CONTENT_TRUST=0`";
 const FARM: &str = "build on each machine with `podman build`";
 const QUADLET: &str =
     "write each image in the unit with its digest, `NAME@sha256:…`, and run it with `DOCKER_CONTENT_TRUST=0`";
@@ -59,7 +60,7 @@ pub(super) const TABLE: Table = Table {
              umount unmount untag",
         ),
         ("kube", "apply down generate"),
-        ("machine", "cp info init inspect list ls os reset rm set ssh start stop"),
+        ("machine", "cp info inspect list ls reset rm set ssh start stop"),
         ("manifest", "add annotate create exists inspect push remove rm"),
         ("network", "connect create disconnect exists inspect list ls prune reload rm update"),
         (
@@ -83,6 +84,8 @@ pub(super) const TABLE: Table = Table {
         ("container runlabel", LABEL),
         ("farm build", FARM),
         ("kube play", KUBE),
+        ("machine init", MACHINE),
+        ("machine os", MACHINE),
         ("play kube", KUBE),
         ("pod clone", CLONE),
         ("quadlet install", QUADLET),

@@ -118,9 +118,9 @@ fn image_of_a_mount_is_verified_too() {
     bench.run(&["run", "--mount", &mount(&format!("{data}:1")), &format!("{app}:1")]).expect_success();
     let pinned = mount(&format!("{data}@{data_digest}"));
     assert_eq!(bench.last_call(), ["run", "--mount", &pinned, &format!("{app}@{app_digest}")]);
-    let before = bench.calls().len();
+    let before = bench.deeds().len();
     bench.run(&["run", "--mount", &mount(&format!("{data}:9")), &format!("{app}:1")]).expect_code(125);
-    assert_eq!(bench.calls().len(), before, "nothing was started");
+    assert_eq!(bench.deeds().len(), before, "nothing was started");
 }
 
 #[test]
@@ -131,12 +131,29 @@ fn refusals_are_dockers() {
     let contradiction = bench.run(&["run", &format!("{app}:1@{other}")]).expect_code(125);
     let none = bench.run(&["run", "-it"]).expect_code(1);
     let nonsense = bench.run(&["run", "$(reboot)"]).expect_code(125);
-    assert!(bench.calls().is_empty(), "{:?}", bench.calls());
+    assert!(bench.deeds().is_empty(), "{:?}", bench.deeds());
     bench.set("pull-fails", "manifest unknown");
     let lost = bench.run(&["run", &format!("{app}:1")]).expect_code(125);
     bench
         .world
         .assert_told("docker_run_refused", &[&unsigned, &create, &contradiction, &none, &nonsense, &lost]);
+}
+
+#[test]
+fn local_name_that_nobody_signed_is_said_to_be_local() {
+    let (site, bench, _, _) = bench("docker");
+    let (name, id) = (site.image("team/mine:1"), format!("sha256:{}", "e".repeat(64)));
+    bench.set("images", &format!("{name} {id}\n"));
+    let output = bench.run(&["run", &name]).expect_code(125);
+    let hint = format!(
+        "hint: `{name}` is an image here, and nobody signed it under that name; its id names it without a doubt: {id}"
+    );
+    assert!(
+        output.stderr.contains("docker: Error: remote trust data does not exist for "),
+        "{}",
+        output.stderr
+    );
+    assert!(output.stderr.contains(&hint), "{}", output.stderr);
 }
 
 #[test]

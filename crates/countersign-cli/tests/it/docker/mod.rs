@@ -147,6 +147,11 @@ impl Bench {
         files.iter().map(|file| words(file)).collect()
     }
 
+    /// Every command line that asked the fake for more than what it has.
+    pub(super) fn deeds(&self) -> Vec<Vec<String>> {
+        self.calls().into_iter().filter(|call| call[..2] != ["image", "inspect"]).collect()
+    }
+
     /// The last command line that the fake was given: what was handed over.
     #[track_caller]
     pub(super) fn last_call(&self) -> Vec<String> {

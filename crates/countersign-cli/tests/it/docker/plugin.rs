@@ -1,6 +1,8 @@
 //! `docker-trust` and `docker-countersign`, as Docker starts them.
 
 use std::fs;
+use std::os::linux::net::SocketAddrExt as _;
+use std::os::unix::net::{SocketAddr, UnixListener};
 
 use countersign_testkit::command::Invocation;
 use countersign_testkit::peers::present_or_skip;
@@ -64,4 +66,21 @@ fn installed_docker_starts_the_plugin() {
     let help = world.program_at("docker".as_ref(), &["--help"]).run().expect_success();
     assert!(help.stdout.contains("countersign*"), "{}", help.stdout);
     assert!(fs::exists(world.path(".docker/cli-plugins/docker-trust")).expect("a directory"));
+}
+
+#[test]
+fn plugin_ends_when_docker_does() {
+    let world = World::new();
+    world.run(&["plugin", "install"]).expect_success();
+    let name = format!("countersign-test-{}", std::process::id());
+    let address = SocketAddr::from_abstract_name(&name).expect("a name");
+    let listener = UnixListener::bind_addr(&address).expect("a socket");
+    let server = ["countersign", "server", "--data", "data", "--listen", "127.0.0.1:0"];
+    let invocation = installed(&world, "docker-countersign", &server);
+    let mut child = invocation.env("DOCKER_CLI_PLUGIN_SOCKET", format!("@{name}")).start();
+    let (docker, _) = listener.accept().expect("the plugin listens to Docker");
+    assert!(child.try_wait().expect("a child").is_none(), "it runs as long as Docker does");
+    drop(docker);
+    // A plugin that went on would hang here, and the test's own deadline would end it.
+    child.wait().expect("it ends");
 }

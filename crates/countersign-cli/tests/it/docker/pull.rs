@@ -1,10 +1,14 @@
 //! `docker pull` under trust.
 
+use countersign_core::name::Gun;
+use countersign_lab::fault::Fault;
+use countersign_lab::proxy::{At, Proxy, Upstream};
 use countersign_lab::registry::Registry;
+use countersign_lab::tls::Authority;
 use countersign_testkit::image::Image;
 
 use super::Bench;
-use crate::world::{Site, World};
+use crate::world::{Site, World, block_on};
 
 #[test]
 fn pull_resolves_pulls_by_digest_and_tags() {
@@ -102,4 +106,53 @@ fn podman_is_given_full_names() {
 
 fn put(registry: &Registry, path: &str, text: &str) {
     registry.put_image(path, "latest", &Image::of_text(text).expect("an image"));
+}
+
+#[test]
+fn each_attack_and_each_fault_has_dockers_words() {
+    let site = Site::start();
+    let alice = site.publisher();
+    site.publish(&alice, "team/app", "old");
+    let gun: Gun = site.image("team/app").parse().expect("a GUN");
+    let (proxy, ca) = proxy(&site);
+    block_on(proxy.remember("before", &gun)).expect("remembered");
+    site.publish(&alice, "team/app", "new");
+    let fresh = || {
+        let mut world = World::new();
+        world.write("ca.crt", &ca);
+        world.use_server(&proxy.url(), &world.path("ca.crt"));
+        Bench::new(world, "docker")
+    };
+    let bench = fresh();
+    bench.run(&["pull", &site.image("team/app")]).expect_success();
+    proxy.replay("before");
+    let rollback = bench.run(&["pull", &site.image("team/app")]).expect_code(1);
+    let expected = format!(
+        "Warning: potential malicious behavior - trust data version is lower than expected for remote repository {gun}: version "
+    );
+    assert!(rollback.stderr.starts_with(&expected), "{}", rollback.stderr);
+    proxy.forward();
+    for (fault, words) in [
+        (Fault::Status(401), "you are not authorized to perform this operation: server returned 401.\n"),
+        (Fault::Status(403), "unable to reach trust server at this time: 403.\n"),
+        (Fault::Status(500), "unable to reach trust server at this time: 500.\n"),
+        (Fault::Status(503), "unable to reach trust server at this time: 503.\n"),
+        (Fault::Instead("<html>".into()), "Error: no trust data available for remote repository "),
+    ] {
+        proxy.misbehave(At::Everything, fault);
+        let bench = fresh();
+        let output = bench.run(&["pull", &site.image("team/app")]).expect_code(1);
+        assert!(output.stderr.starts_with(words), "{words}{}", output.stderr);
+        assert!(bench.calls().is_empty(), "{:?}", bench.calls());
+    }
+}
+
+/// Something in between, and its authority's certificate.
+fn proxy(site: &Site) -> (Proxy, String) {
+    let authority = Authority::new().expect("an authority");
+    let ca = std::fs::read_to_string(site.ca()).expect("a certificate");
+    let upstream = Upstream::server(&site.trust_server(), Some(&ca)).expect("an upstream");
+    let identity = authority.issue(&["127.0.0.1"]).expect("a certificate");
+    let proxy = block_on(Proxy::start(upstream, Some(identity))).expect("a proxy on loopback");
+    (proxy, authority.ca_pem().to_owned())
 }
