@@ -26,6 +26,16 @@ fn without_trust_the_real_docker_gets_everything_as_it_was() {
 }
 
 #[test]
+fn policy_is_read_with_trust_on_only() {
+    let bench = Bench::new(World::new(), "docker");
+    bench.world.write(".docker/trust/policy.toml", "nonsense");
+    bench.shim(&["run", "x"]).run().expect_success();
+    let output = bench.run(&["run", "x"]).expect_code(125);
+    assert!(output.stderr.contains("policy.toml"), "{}", output.stderr);
+    assert_eq!(bench.calls().len(), 1);
+}
+
+#[test]
 fn flag_switches_trust_off_for_one_command() {
     let bench = Bench::new(World::new(), "docker");
     bench.trusting(&["run", "--disable-content-trust", "--rm", "x"]).run().expect_success();
