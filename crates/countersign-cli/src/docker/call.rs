@@ -83,7 +83,9 @@ impl Call {
     }
 
     fn covered(self, covered: Covered, found: Found, on: bool, real: &Real) -> ExitStatus {
-        let (flags, order) = reading(self.kind, covered);
+        // What is typed is Docker's, what is run may be podman.
+        let kind = if self.kind == Kind::Docker && real.is_podman() { Kind::Podman } else { self.kind };
+        let (flags, order) = reading(kind, covered);
         // With trust off, an unknown flag is nobody's business here.
         let may_ask = on || self.asks_for_trust();
         let mut learned = None;
@@ -112,7 +114,7 @@ impl Call {
                 unsigned::warn(&self.args, &line, found.config);
             }
             // podman never had the meaning of this flag, and Docker 29 has lost it.
-            let args = if self.kind == Kind::Podman || self.own { args } else { self.args.clone() };
+            let args = if kind == Kind::Podman || self.own { args } else { self.args.clone() };
             return Self { args, ..self }.hand_over(real);
         }
         // Read once more, for the places have changed.
@@ -121,7 +123,7 @@ impl Call {
             Err(error) => return self.cannot_tell(&error, &found.words, true, real),
         };
         let globals = self.args[..found.globals].to_vec();
-        let engine = EngineCli::new(self.kind, real.clone(), globals);
+        let engine = EngineCli::new(kind, real.clone(), globals);
         // Docker's `push` is never quiet when it signs.
         let is_quiet = self.quiet || (line.is_on("quiet") && covered != Covered::Push);
         let printer = Arc::new(Printer::of_process(is_quiet));

@@ -3,7 +3,7 @@
 //! Arguments go as vectors, never through a shell, and content trust is off for what is run here, because it was enforced before.
 
 use std::ffi::{OsStr, OsString};
-use std::io::{self, BufRead as _, BufReader, IsTerminal as _, Read as _};
+use std::io::{self, BufRead as _, BufReader, IsTerminal as _, Read as _, Write as _};
 use std::os::fd::AsFd as _;
 use std::process::{Child, Command, Stdio};
 use std::thread::{self, JoinHandle};
@@ -167,7 +167,12 @@ impl EngineCli {
         let said = stderr.map(|reader| reader.join().unwrap_or_default()).unwrap_or_default();
         let said = String::from_utf8_lossy(&said).trim().to_owned();
         match (status.success(), said.is_empty()) {
-            (true, _) => Ok(()),
+            (true, true) => Ok(()),
+            (true, false) => {
+                // A warning. That nobody can hear it stops nothing.
+                let _ = writeln!(io::stderr(), "{said}");
+                Ok(())
+            }
             (false, false) => Err(EngineCliError::Said(said)),
             (false, true) => Err(EngineCliError::Shown { what }),
         }

@@ -20,6 +20,8 @@ pub(crate) const GUARD: &str = "COUNTERSIGN_SHIM";
 pub(crate) const SWITCH: &str = "DOCKER_CONTENT_TRUST";
 /// How often a wrapper may be called by what it has started, before it counts as going in a circle.
 const TURNS: usize = 3;
+/// As much of a script as is looked at, in bytes.
+const SCRIPT_BYTES: u64 = 4096;
 /// Where programs are without a `PATH`.
 const DEFAULT_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 
@@ -79,6 +81,17 @@ impl Real {
         let mut command = Command::new(&self.path);
         command.env(GUARD, &self.guard).env_remove(SWITCH);
         command
+    }
+
+    /// Whether it is podman under another name: a link to it, or the script of the package `podman-docker`.
+    pub(crate) fn is_podman(&self) -> bool {
+        let target = self.path.canonicalize().unwrap_or_default();
+        if target.file_name().is_some_and(|name| name.to_string_lossy().starts_with("podman")) {
+            return true;
+        }
+        let mut start = Vec::new();
+        let read = File::open(&self.path).and_then(|file| file.take(SCRIPT_BYTES).read_to_end(&mut start));
+        read.is_ok() && start.starts_with(b"#!") && start.windows(6).any(|word| word == b"podman")
     }
 
     /// What the program says of its version: `Docker version 28.2.2, build e6534b4`.

@@ -181,6 +181,21 @@ fn podman_runs_by_its_full_name_with_its_own_flags() {
 }
 
 #[test]
+fn podman_under_the_name_of_docker_is_treated_as_podman() {
+    let (_site, bench, [app, _], [digest, _]) = bench("docker");
+    let script = format!("#!/bin/sh\n# podman\n{}", super::FAKE.split_once('\n').expect("lines").1);
+    bench.world.write("real/docker", script);
+    bench.executable("real/docker");
+    bench.run(&["run", "--replace", "--arch", "arm64", &format!("{app}:1")]).expect_success();
+    assert_eq!(bench.last_call(), ["run", "--replace", "--arch", "arm64", &format!("{app}@{digest}")]);
+    let mut local = Bench::new(World::new(), "podman");
+    local.world.set("DOCKER_CONTENT_TRUST_SERVER", "https://127.0.0.1:1");
+    local.set("images", &format!("localhost/mine:1 sha256:{}\n", "e".repeat(64)));
+    let output = local.run(&["run", "localhost/mine:1"]).expect_code(125);
+    assert!(output.stderr.contains("is an image here, and nobody signed it"), "{}", output.stderr);
+}
+
+#[test]
 fn own_verb_runs_with_trust_on() {
     let (_site, bench, [app, _], [digest, _]) = bench("docker");
     let own = |args: &[&str]| bench.world.program(args).env("PATH", bench.path()).run();
