@@ -1,5 +1,7 @@
 //! `docker run`, `docker create`, and what else starts an image.
 
+use std::time::Duration;
+
 use super::Bench;
 use crate::world::{Site, World};
 
@@ -121,6 +123,35 @@ fn image_of_a_mount_is_verified_too() {
     let before = bench.deeds().len();
     bench.run(&["run", "--mount", &mount(&format!("{data}:9")), &format!("{app}:1")]).expect_code(125);
     assert_eq!(bench.deeds().len(), before, "nothing was started");
+}
+
+#[test]
+fn several_images_take_as_many_round_trips_as_one() {
+    let site = Site::start();
+    let alice = site.publisher();
+    for name in ["team/app:1", "team/app:2", "team/data:1"] {
+        site.publish(&alice, name, name);
+    }
+    let (proxy, ca) = super::pull::proxy(&site);
+    let mut world = World::new();
+    world.write("ca.crt", &ca);
+    world.use_server(&proxy.url(), &world.path("ca.crt"));
+    let bench = Bench::new(world, "docker");
+    let name = |name: &str| site.image(name);
+    let mount = |name: &str| format!("--mount=type=image,source={},target=/x", site.image(name));
+    bench.run(&["run", &mount("team/data:1"), &name("team/app:1")]).expect_success();
+    // So long that two requests of the same moment meet.
+    proxy.delay(Duration::from_millis(150));
+    let measure = |args: &[&str]| {
+        proxy.forget_exchanges();
+        bench.run(args).expect_success();
+        (proxy.exchanges().len(), proxy.round_trips())
+    };
+    let one = measure(&["run", &name("team/app:1")]);
+    let same = measure(&["run", &mount("team/app:2"), &name("team/app:1")]);
+    let two = measure(&["run", &mount("team/data:1"), &name("team/app:1")]);
+    assert_eq!(same, one, "one collection is updated once");
+    assert_eq!(two, (2 * one.0, one.1), "two are updated at the same time");
 }
 
 #[test]

@@ -148,7 +148,7 @@ fn each_attack_and_each_fault_has_dockers_words() {
 }
 
 /// Something in between, and its authority's certificate.
-fn proxy(site: &Site) -> (Proxy, String) {
+pub(super) fn proxy(site: &Site) -> (Proxy, String) {
     let authority = Authority::new().expect("an authority");
     let ca = std::fs::read_to_string(site.ca()).expect("a certificate");
     let upstream = Upstream::server(&site.trust_server(), Some(&ca)).expect("an upstream");
