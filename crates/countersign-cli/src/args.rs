@@ -5,8 +5,10 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    demo, doctor, generate, images, key, load, login, logout, pull, push, repo, save, server, tuf, why,
+    demo, doctor, generate, images, key, load, login, logout, plugin, pull, push, repo, save, server, shim,
+    trust, tuf, why,
 };
+use crate::docker::own;
 
 /// Content trust for container images: a publisher signs what a tag means, and nobody gets anything else
 #[derive(Debug, Parser)]
@@ -24,6 +26,7 @@ Variables:
                                               and every other registry its own host
   DOCKER_CONTENT_TRUST_ROOT_PASSPHRASE        opens the root key
   DOCKER_CONTENT_TRUST_REPOSITORY_PASSPHRASE  opens every other key
+  DOCKER_CONTENT_TRUST                        whether the shim enforces trust
   DOCKER_CONFIG                               Docker's configuration directory
   XDG_DATA_HOME                               where images are kept, in `countersign/images`
   HTTPS_PROXY, NO_PROXY, SSL_CERT_FILE        as everywhere
@@ -57,15 +60,20 @@ pub(crate) struct Global {
 pub(crate) enum Command {
     Pull(pull::Args),
     Push(push::Args),
+    Run(own::RunArgs),
+    Create(own::CreateArgs),
     Load(load::Args),
     Save(save::Args),
     Images(images::Args),
     Login(login::Args),
     Logout(logout::Args),
     Why(why::Args),
+    Trust(trust::Args),
     Repo(repo::Args),
     Key(key::Args),
     Tuf(tuf::Args),
+    Shim(shim::Args),
+    Plugin(plugin::Args),
     Server(server::Args),
     Doctor(doctor::Args),
     Demo(demo::Args),
