@@ -11,7 +11,7 @@ use countersign_client::remote::Remote;
 use countersign_client::remote_http::{Access, HttpRemote};
 use countersign_client::updater::{OfflineUse, Releases, UpdateSettings, Updater};
 use countersign_core::name::Gun;
-use countersign_engine::{Engine, LocalEngine};
+use countersign_engine::{Engine, LocalEngine, Registries};
 use countersign_registry::auth::{Realms, Session, SessionParts, Tokens};
 use countersign_registry::client::{RegistryClient, RegistryParts};
 use countersign_registry::credentials::{CredentialStore, Stored};
@@ -94,19 +94,21 @@ impl App {
     /// Who keeps the images.
     pub(crate) fn engine(&self, args: EngineArgs) -> anyhow::Result<Arc<dyn Engine>> {
         match args.name() {
-            EngineName::Local => {
-                let (http, tokens, credentials) = (self.http()?, self.tokens.clone(), self.credentials());
-                let registries = move |domain: &str| {
-                    RegistryClient::new(RegistryParts {
-                        domain: domain.to_owned(),
-                        http: http.clone(),
-                        tokens: tokens.clone(),
-                        credentials: Arc::new(Stored::new(credentials.clone(), domain)),
-                    })
-                };
-                Ok(Arc::new(LocalEngine::new(self.context.store()?, Arc::new(registries))))
-            }
+            EngineName::Local => Ok(Arc::new(LocalEngine::new(self.context.store()?, self.registries()?))),
         }
+    }
+
+    /// Makes clients of registries, each with the credentials that are kept for it.
+    pub(crate) fn registries(&self) -> anyhow::Result<Arc<dyn Registries>> {
+        let (http, tokens, credentials) = (self.http()?, self.tokens.clone(), self.credentials());
+        Ok(Arc::new(move |domain: &str| {
+            RegistryClient::new(RegistryParts {
+                domain: domain.to_owned(),
+                http: http.clone(),
+                tokens: tokens.clone(),
+                credentials: Arc::new(Stored::new(credentials.clone(), domain)),
+            })
+        }))
     }
 
     /// What a name means here, if the engine can tell without moving anything.

@@ -62,6 +62,7 @@ pub(crate) enum Command {
     Push(push::Args),
     Run(own::RunArgs),
     Create(own::CreateArgs),
+    Build(own::BuildArgs),
     Load(load::Args),
     Save(save::Args),
     Images(images::Args),

@@ -69,6 +69,7 @@ fn run_own(args: Vec<OsString>) -> ExitStatus {
     let command = match cli.command {
         Command::Run(args) => return args.call(&cli.global).run(),
         Command::Create(args) => return args.call(&cli.global).run(),
+        Command::Build(args) => return args.call(&cli.global).run(),
         command => command,
     };
     let cli = Cli { command, ..cli };

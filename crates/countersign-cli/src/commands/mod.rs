@@ -34,6 +34,7 @@ pub(crate) async fn run(command: Command, app: &App) -> anyhow::Result<ExitStatu
         Command::Push(args) => push::run(args, app).await,
         Command::Run(args) => become_engine(args.call(&Global::default())).await,
         Command::Create(args) => become_engine(args.call(&Global::default())).await,
+        Command::Build(args) => become_engine(args.call(&Global::default())).await,
         Command::Load(args) => load::run(args, app).await,
         Command::Save(args) => save::run(&args, app).await,
         Command::Images(args) => images::run(&args, app).await,

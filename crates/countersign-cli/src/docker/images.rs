@@ -132,6 +132,11 @@ impl EngineCli {
         }
     }
 
+    /// Whether it has the plugin that builds with BuildKit.
+    pub(crate) fn has_buildx(&self) -> bool {
+        self.said(&["buildx", "version"]).is_ok_and(|output| output.status.success())
+    }
+
     /// Pulls an image by its digest, with these flags of the engine's own `pull`.
     pub(crate) fn pull(&self, pinned: &Pinned, flags: &[OsString], show: Show) -> Result<(), EngineCliError> {
         let name = self.name_of(pinned);

@@ -4,7 +4,7 @@
 //! every image that a command would start, looks up what its publisher signed, puts the digest in its place, and hands the rest
 //! over as it was.
 
-pub(crate) mod build;
+mod build;
 mod call;
 mod container;
 pub(crate) mod flags;

@@ -1,12 +1,13 @@
-//! `countersign run` and `countersign create`: Docker's and podman's commands with trust on.
+//! `countersign run`, `create` and `build`: Docker's and podman's commands with trust on.
 
 use std::ffi::OsString;
 
 use clap::{ArgAction, ValueEnum};
 
-use super::line::{Learned, Line, Order, Shape, read};
+use super::line::{Learned, Line, Shape, read};
 use super::real::Real;
-use super::{Call, Kind, flags};
+use super::verbs::Covered;
+use super::{Call, Kind, reading};
 use crate::args::Global;
 
 /// The flag that chooses an engine; it is ours and is not handed on.
@@ -42,6 +43,21 @@ pub(crate) struct CreateArgs {
     args: Args,
 }
 
+/// Build an image from images that their publishers signed
+///
+/// Every image that the Dockerfile or a flag names is looked up in the signed trust data of its repository and written as its digest,
+/// before anything is sent to the engine, whose own command builds: every flag of `docker build` or `podman build` is handed on.
+/// What cannot be known before the build is refused, with its line.
+#[derive(Debug, clap::Args)]
+#[command(
+    disable_help_flag = true,
+    override_usage = "countersign build [--engine ENGINE] [OPTIONS OF THE ENGINE] PATH | -"
+)]
+pub(crate) struct BuildArgs {
+    #[command(flatten)]
+    args: Args,
+}
+
 #[derive(Debug, clap::Args)]
 struct Args {
     /// Who runs containers: without it, docker, or podman where there is no docker
@@ -65,22 +81,29 @@ enum Runtime {
 impl RunArgs {
     /// The call that it stands for.
     pub(crate) fn call(self, global: &Global) -> Call {
-        self.args.call("run", global)
+        self.args.call("run", Covered::Run, global)
     }
 }
 
 impl CreateArgs {
     /// The call that it stands for.
     pub(crate) fn call(self, global: &Global) -> Call {
-        self.args.call("create", global)
+        self.args.call("create", Covered::Create, global)
+    }
+}
+
+impl BuildArgs {
+    /// The call that it stands for.
+    pub(crate) fn call(self, global: &Global) -> Call {
+        self.args.call("build", Covered::Build, global)
     }
 }
 
 impl Args {
-    fn call(self, verb: &str, global: &Global) -> Call {
+    fn call(self, verb: &str, covered: Covered, global: &Global) -> Call {
         let among = || {
-            let flags = &flags::DOCKER_CONTAINER;
-            let line = read(&self.words, 0, flags, Order::FlagsFirst, &mut || vec![engine_flag()]).ok()?;
+            let (flags, order) = reading(Kind::Docker, covered);
+            let line = read(&self.words, 0, &flags, order, &mut || vec![engine_flag()]).ok()?;
             line.last(ENGINE)?.text().map(str::to_owned)
         };
         let variable = || std::env::var(ENGINE_VARIABLE).ok();

@@ -215,7 +215,10 @@ fn what(covered: Covered) -> &'static str {
             "the image, and the image of each `--mount type=image`, is looked up, pulled by its signed digest where it is missing, \
              and named by the digest"
         }
-        Covered::Build => "refused, until what a Dockerfile names is verified too",
+        Covered::Build => {
+            "every image that the Dockerfile or a flag names is looked up and written as its digest, or the build is refused: \
+             [build](../guide/build.md)"
+        }
         Covered::ServiceCreate => "the image becomes `NAME:TAG@DIGEST`",
         Covered::ServiceUpdate => "the same for `--image`; without it the service goes on with what it has",
         Covered::PluginInstall => "the plugin becomes `NAME:TAG@DIGEST`",

@@ -1,5 +1,6 @@
 //! The program as `docker` and `podman`, before a real one that writes down what it was told.
 
+mod build;
 mod create;
 mod inspect;
 mod plugin;
@@ -60,6 +61,13 @@ case "$1" in
         cat "$here/push" ;;
     *)
         case " $* " in *" --help "*) cat "$here/help"; exit 0 ;; esac
+        case "$1$2" in buildxversion) test -f "$here/buildx"; exit ;; esac
+        before=
+        for word in "$@"; do
+            case "$before" in --file) cat "$word" > "$here/dockerfile" ;; esac
+            before=$word
+        done
+        if [ -n "$EXPERIMENTAL_BUILDKIT_SOURCE_POLICY" ]; then cat "$EXPERIMENTAL_BUILDKIT_SOURCE_POLICY" > "$here/policy"; fi
         cat > "$here/stdin"
         if [ -f "$here/exit" ]; then exit "$(cat "$here/exit")"; fi ;;
 esac

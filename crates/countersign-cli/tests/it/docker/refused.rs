@@ -11,7 +11,6 @@ fn what_is_not_covered_is_named_and_refused_with_a_way_round() {
         &["buildx", "bake"],
         &["stack", "deploy", "-c", "x.yml", "x"],
         &["nosuch", "alpine"],
-        &["build", "."],
     ]
     .map(|args| bench.run(args).expect_code(1));
     assert!(bench.calls().is_empty(), "{:?}", bench.calls());
