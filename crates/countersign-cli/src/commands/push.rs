@@ -7,7 +7,7 @@
 
 use anyhow::Context as _;
 use countersign_client::changelist::ChangeList;
-use countersign_client::publisher::{Published, SignedOutcome, TagToSign};
+use countersign_client::publisher::{Published, Publisher, SignedOutcome, TagToSign};
 use countersign_core::author::Change;
 use countersign_core::metadata::FileMeta;
 use countersign_core::name::{RoleName, TargetName, TopRole};
@@ -67,22 +67,20 @@ pub(crate) async fn run(args: Args, app: &App) -> anyhow::Result<ExitStatus> {
 
     printer.status("Signing and pushing trust metadata")?;
     let target = TagToSign { tag, digest: pushed.digest, size: pushed.length };
-    let published = sign(&target, &image, args.snapshot_key, app).await?;
+    let published = sign(&publisher, &target, &image, app).await?;
     tell(&published, &image, app)?;
     Ok(ExitStatus::Success)
 }
 
-/// Signs what was pushed.
+/// Signs what was pushed, with the publisher that has tried its keys.
 pub(crate) async fn sign(
+    publisher: &Publisher,
     target: &TagToSign,
     image: &ImageReference,
-    snapshot_key: Option<SnapshotKey>,
     app: &App,
 ) -> anyhow::Result<Published> {
     let unsigned = || format!("`{}` was pushed, and is not signed", image.familiar());
-    let gun = image.gun();
-    let publisher = app.publisher(&gun, snapshot_key)?;
-    let changes = ChangeList::new(app.context().trust_dir(), gun);
+    let changes = ChangeList::new(app.context().trust_dir(), image.gun());
     let change = Change::SetTarget {
         role: RoleName::from(TopRole::Targets),
         name: target.tag.clone(),

@@ -6,7 +6,7 @@ use std::ffi::OsString;
 
 use anyhow::Context as _;
 use countersign_client::changelist::ChangeList;
-use countersign_client::publisher::TagToSign;
+use countersign_client::publisher::{Publisher, TagToSign};
 use countersign_core::digest::Digest;
 use countersign_core::name::{Gun, TargetName};
 use countersign_registry::reference::{DEFAULT_TAG, ImageReference};
@@ -68,7 +68,7 @@ fn push_of_docker(job: &Job, words: &[&str]) -> anyhow::Result<ExitStatus> {
     }
     let image = if all { image } else { image.or_latest() };
     let gun = image.gun();
-    prepare(job, &gun, image.tag())?;
+    let publisher = prepare(job, &gun, image.tag())?;
     // What is signed is what the engine says that it sent, so it may not be quiet.
     let flags = job.line.flags.iter().filter(|flag| flag.name != "quiet");
     let mut args: Vec<OsString> = flags.map(|flag| flag_word(&flag.name, flag.value.as_deref())).collect();
@@ -77,7 +77,7 @@ fn push_of_docker(job: &Job, words: &[&str]) -> anyhow::Result<ExitStatus> {
     let sent = job.engine.push(words, &args).with_context(failed)?;
     for one in settled(sent, image.tag())? {
         let tagged = image.without_suffix().with_tag(&one.tag)?;
-        sign(job, &tagged, one.digest, one.size)?;
+        sign(job, &publisher, &tagged, one.digest, one.size)?;
     }
     Ok(ExitStatus::Success)
 }
@@ -117,7 +117,7 @@ fn push_of_podman(job: &Job) -> anyhow::Result<ExitStatus> {
         return Err(Refusal::PushDigest.into());
     }
     let image = image.or_latest();
-    prepare(job, &image.gun(), image.tag())?;
+    let publisher = prepare(job, &image.gun(), image.tag())?;
     let file = tempfile::NamedTempFile::new().context("no temporary file can be made; nothing was pushed")?;
     let flags = job.line.flags.iter().filter(|flag| flag.name != "digestfile");
     let mut args: Vec<OsString> = flags.map(|flag| flag_word(&flag.name, flag.value.as_deref())).collect();
@@ -139,12 +139,12 @@ fn push_of_podman(job: &Job) -> anyhow::Result<ExitStatus> {
         let manifest = repository.manifest(&digest).await?;
         anyhow::Ok(manifest.bytes().len() as u64)
     });
-    sign(job, &image, digest, size.with_context(unsigned)?)?;
+    sign(job, &publisher, &image, digest, size.with_context(unsigned)?)?;
     Ok(ExitStatus::Success)
 }
 
 /// Tries what can be tried before anything is pushed: are the keys here, do the variables open them?
-fn prepare(job: &Job, gun: &Gun, tag: Option<&str>) -> anyhow::Result<()> {
+fn prepare(job: &Job, gun: &Gun, tag: Option<&str>) -> anyhow::Result<Publisher> {
     let changes = ChangeList::new(job.app.context().trust_dir(), gun.clone());
     job.block_on(push::drop_left_over(&changes, &job.app))?;
     // What will be sent is not known yet, so this tag is none that is signed already.
@@ -155,14 +155,21 @@ fn prepare(job: &Job, gun: &Gun, tag: Option<&str>) -> anyhow::Result<()> {
     };
     let publisher = job.app.publisher(gun, None)?;
     let checked = job.block_on(publisher.check_keys_before(&planned, job.app.context().now()));
-    checked.with_context(|| format!("`{gun}` could not be signed, so nothing was pushed"))
+    checked.with_context(|| format!("`{gun}` could not be signed, so nothing was pushed"))?;
+    Ok(publisher)
 }
 
-fn sign(job: &Job, tagged: &ImageReference, digest: Digest, size: u64) -> anyhow::Result<()> {
+fn sign(
+    job: &Job,
+    publisher: &Publisher,
+    tagged: &ImageReference,
+    digest: Digest,
+    size: u64,
+) -> anyhow::Result<()> {
     job.printer().data("Signing and pushing trust metadata")?;
     let tag = TargetName::from(tagged.tag().unwrap_or(DEFAULT_TAG).to_owned());
     let target = TagToSign { tag, digest, size };
-    let published = job.block_on(push::sign(&target, tagged, None, &job.app))?;
+    let published = job.block_on(push::sign(publisher, &target, tagged, &job.app))?;
     push::tell(&published, tagged, &job.app)
 }
 

@@ -1,8 +1,6 @@
 //! `docker-trust` and `docker-countersign`, as Docker starts them.
 
 use std::fs;
-use std::os::linux::net::SocketAddrExt as _;
-use std::os::unix::net::{SocketAddr, UnixListener};
 
 use countersign_testkit::command::Invocation;
 use countersign_testkit::peers::present_or_skip;
@@ -68,8 +66,12 @@ fn installed_docker_starts_the_plugin() {
     assert!(fs::exists(world.path(".docker/cli-plugins/docker-trust")).expect("a directory"));
 }
 
+#[cfg(target_os = "linux")]
 #[test]
 fn plugin_ends_when_docker_does() {
+    use std::os::linux::net::SocketAddrExt as _;
+    use std::os::unix::net::{SocketAddr, UnixListener};
+
     let world = World::new();
     world.run(&["plugin", "install"]).expect_success();
     let name = format!("countersign-test-{}", std::process::id());
