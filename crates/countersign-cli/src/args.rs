@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    demo, doctor, generate, images, key, load, login, logout, pull, push, repo, save, server, tuf, why,
+    demo, doctor, generate, images, key, load, login, logout, pull, push, repo, save, server, trust, tuf, why,
 };
 
 /// Content trust for container images: a publisher signs what a tag means, and nobody gets anything else
@@ -63,6 +63,7 @@ pub(crate) enum Command {
     Login(login::Args),
     Logout(logout::Args),
     Why(why::Args),
+    Trust(trust::Args),
     Repo(repo::Args),
     Key(key::Args),
     Tuf(tuf::Args),
@@ -76,6 +77,6 @@ pub(crate) enum Command {
 impl Command {
     /// Whether several threads are worth their start.
     pub(crate) fn is_heavy(&self) -> bool {
-        matches!(self, Self::Pull(_) | Self::Push(_) | Self::Server(_))
+        matches!(self, Self::Pull(_) | Self::Push(_) | Self::Trust(_) | Self::Server(_))
     }
 }

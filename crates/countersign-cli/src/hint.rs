@@ -21,12 +21,16 @@ use countersign_registry::http::{HttpError, TlsFault};
 use countersign_registry::store::StoreError;
 use countersign_registry::transfer::TransferError;
 
+use crate::commands::trust::SigningError;
 use crate::refusal::Refusal;
 
 /// What may help against this link of a chain of errors.
 pub(crate) fn hint(error: &(dyn Error + 'static)) -> Option<String> {
     if let Some(error) = error.downcast_ref::<Refusal>() {
         return refusal(error);
+    }
+    if let Some(error) = error.downcast_ref::<SigningError>() {
+        return error.hint();
     }
     if let Some(error) = error.downcast_ref::<UpdateError>() {
         return update(error);
@@ -212,6 +216,12 @@ fn publisher(error: &PublisherError) -> Option<String> {
             "`countersign key list` shows the keys that are here; somebody who has those that may sign can bring them, or make you \
              a signer"
                 .to_owned(),
+        ),
+        PublisherError::HandOver { .. } => Some(
+            "do this where the root key is, or bring the key here for it: `countersign key list` shows what is here".to_owned(),
+        ),
+        PublisherError::StillSigned { .. } => Some(
+            "revoke it where that role's key is, or have the owner of the repository do it".to_owned(),
         ),
         PublisherError::Begun(..) => {
             Some("remove the collection's directory below `trust/tuf`, and begin again".to_owned())

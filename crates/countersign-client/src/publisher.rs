@@ -6,10 +6,14 @@
 //! Source: notary `client/client.go` (`Publish`), docker/cli `cli/trust/trust_push.go`; reference behaviour 6.6 to 6.8.
 
 mod base;
+mod edit;
 mod error;
 mod init;
 mod outcome;
+mod revoke;
 mod ring;
+mod signers;
+mod standing;
 mod tag;
 
 use std::sync::Arc;
@@ -27,6 +31,8 @@ use crate::updater::{OfflineUse, Refreshed, Roles, UpdateError, Updater, Warning
 
 pub use error::PublisherError;
 pub use outcome::{Initialised, Published, SignedOutcome, TagToSign};
+pub use signers::Unpullable;
+pub use standing::TagStanding;
 
 use base::Base;
 

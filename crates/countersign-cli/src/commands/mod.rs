@@ -13,6 +13,7 @@ pub(crate) mod push;
 pub(crate) mod repo;
 pub(crate) mod save;
 pub(crate) mod server;
+pub(crate) mod trust;
 pub(crate) mod tuf;
 pub(crate) mod why;
 
@@ -33,6 +34,7 @@ pub(crate) async fn run(command: Command, app: &App) -> anyhow::Result<ExitStatu
         Command::Why(args) => why::run(args, app).await,
         Command::Repo(args) => repo::run(args, app).await,
         Command::Key(args) => key::run(&args, app),
+        Command::Trust(args) => trust::run(args, app, trust::Face::Own).await,
         Command::Tuf(args) => tuf::run(args, app).await,
         Command::Server(args) => server::run(args, app).await,
         Command::Doctor(args) => doctor::run(args, app).await,

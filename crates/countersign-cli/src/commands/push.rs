@@ -7,7 +7,7 @@
 
 use anyhow::Context as _;
 use countersign_client::changelist::ChangeList;
-use countersign_client::publisher::{Published, SignedOutcome, TagToSign};
+use countersign_client::publisher::{Published, Publisher, SignedOutcome, TagToSign};
 use countersign_core::author::Change;
 use countersign_core::metadata::FileMeta;
 use countersign_core::name::{RoleName, TargetName, TopRole};
@@ -47,21 +47,32 @@ pub(crate) async fn run(args: Args, app: &App) -> anyhow::Result<ExitStatus> {
         printer.status("Using default tag: latest")?;
     }
     let image = args.image.or_latest();
+    let publisher = app.publisher(&image.gun(), args.snapshot_key)?;
+    push_and_sign(&image, &publisher, args.engine, app).await?;
+    Ok(ExitStatus::Success)
+}
+
+/// Pushes what the engine has under this name, which has a tag, and signs what was pushed.
+pub(crate) async fn push_and_sign(
+    image: &ImageReference,
+    publisher: &Publisher,
+    engine_args: EngineArgs,
+    app: &App,
+) -> anyhow::Result<()> {
+    let printer = app.printer();
     let familiar = image.familiar();
     let tag = TargetName::from(image.tag().unwrap_or(DEFAULT_TAG).to_owned());
-    let engine = app.engine(args.engine)?;
-    let gun = image.gun();
-    let publisher = app.publisher(&gun, args.snapshot_key)?;
-    let changes = ChangeList::new(app.context().trust_dir(), gun.clone());
+    let engine = app.engine(engine_args)?;
+    let changes = ChangeList::new(app.context().trust_dir(), image.gun());
     drop_left_over(&changes, app).await?;
     let there =
-        app.local_descriptor(args.engine, &image)?.ok_or_else(|| EngineError::NoSuchImage(image.clone()))?;
+        app.local_descriptor(engine_args, image)?.ok_or_else(|| EngineError::NoSuchImage(image.clone()))?;
     let planned = TagToSign { tag: tag.clone(), digest: there.digest, size: there.size };
     let checked = publisher.check_keys_before(&planned, app.context().now()).await;
     checked.with_context(|| format!("`{familiar}` could not be signed, so it was not pushed"))?;
 
     printer.status(format_args!("The push refers to repository [{}]", image.name()))?;
-    let pushed = engine.push(&image, progress::shown_by(printer)).await;
+    let pushed = engine.push(image, progress::shown_by(printer)).await;
     let pushed = pushed.with_context(|| format!("cannot push `{familiar}`; nothing was signed"))?;
     printer.status(format_args!("{}: digest: {} size: {}", pushed.tag, pushed.digest, pushed.length))?;
 
@@ -77,8 +88,7 @@ pub(crate) async fn run(args: Args, app: &App) -> anyhow::Result<ExitStatus> {
     let staged = changes.stage_push(&[change], app.context().now()).await.with_context(unsigned)?;
     let published = publisher.publish_target(&target, app.context().now()).await.with_context(unsigned)?;
     drop(staged);
-    tell(&published, &image, app)?;
-    Ok(ExitStatus::Success)
+    tell(&published, image, app)
 }
 
 /// What a push that died has left is not published by another one.

@@ -16,6 +16,7 @@ mod pull;
 mod push;
 mod repo;
 mod server;
+mod trust;
 mod tuf;
 mod why;
 mod world;

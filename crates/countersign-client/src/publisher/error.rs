@@ -9,6 +9,7 @@ use thiserror::Error;
 use crate::cache::CacheError;
 use crate::changelist::ChangeListError;
 use crate::keystore::KeyStoreError;
+use crate::lookup::LookupError;
 use crate::remote::{FetchError, PublishError};
 use crate::updater::{DelegationFault, UpdateError};
 
@@ -74,6 +75,39 @@ pub enum PublisherError {
         /// Why it cannot be loaded.
         fault: String,
     },
+    /// The server has to hold the snapshot key, which takes the root key, and that is not here.
+    #[error(
+        "others can sign only when the server holds the snapshot key, and to give it to the server takes the root key, which is not \
+         here ({}); nothing was changed",
+        ids(root_keys)
+    )]
+    HandOver {
+        /// Canonical ids of the root keys.
+        root_keys: Vec<KeyId>,
+    },
+    /// A signer that the collection does not have.
+    #[error("no signer `{}`; nothing was changed", signer(.0))]
+    NoSuchSigner(RoleName),
+    /// Without this signer nothing could be pulled.
+    #[error("`{}` alone signed what is released, and without that nothing can be pulled; nothing was changed", signer(.0))]
+    LastSigner(RoleName),
+    /// No tag is signed.
+    #[error("no signed tags to remove")]
+    NothingSigned,
+    /// A tag would go on meaning something after it was revoked.
+    #[error(
+        "`{}` is signed by {} too, whose key is not here, and would go on meaning what that says; nothing was revoked",
+        tag.as_str().escape_default(), names(roles)
+    )]
+    StillSigned {
+        /// The tag.
+        tag: TargetName,
+        /// The roles that say what it means.
+        roles: Vec<RoleName>,
+    },
+    /// The tag does not mean anything.
+    #[error(transparent)]
+    Lookup(#[from] LookupError),
     /// The key that was chosen as root key is none.
     #[error("key {key} is not a root key in the key store")]
     NotARootKey {
@@ -108,6 +142,18 @@ fn change_text(file: Option<&str>) -> String {
         || "the change cannot be made; ".to_owned(),
         |file| format!("staged change `{file}` cannot be made; "),
     )
+}
+
+fn ids(keys: &[KeyId]) -> String {
+    keys.iter().map(KeyId::to_string).collect::<Vec<_>>().join(" or ")
+}
+
+fn names(roles: &[RoleName]) -> String {
+    roles.iter().map(|role| format!("`{role}`")).collect::<Vec<_>>().join(" and ")
+}
+
+fn signer(role: &RoleName) -> &str {
+    role.as_str().strip_prefix("targets/").unwrap_or(role.as_str())
 }
 
 fn wanted(roles: &[(RoleName, Vec<KeyId>)]) -> String {

@@ -70,7 +70,7 @@ fn of_update(error: UpdateError, gun: &Gun) -> anyhow::Error {
 
 /// A name as it is printed. It is signed, and still a stranger's text: what moves a cursor or turns the direction of writing
 /// is spelled out. The rest is as Notary prints it.
-fn shown(name: &str) -> String {
+pub(crate) fn shown(name: &str) -> String {
     let is_invisible = |c| matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
     let spelled_out = |c: char| c.is_control() || is_invisible(c);
     name.chars().flat_map(|c| if spelled_out(c) { c.escape_default().collect() } else { vec![c] }).collect()

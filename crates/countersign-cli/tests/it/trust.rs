@@ -1,0 +1,5 @@
+//! `trust`: signers and signatures, beside Docker's own `docker trust` where that is installed.
+
+mod beside_docker;
+mod signing;
+mod stage;

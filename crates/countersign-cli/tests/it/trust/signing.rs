@@ -1,0 +1,1 @@
+//! What ours does besides, and where it departs from Docker.
