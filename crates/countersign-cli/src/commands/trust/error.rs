@@ -9,7 +9,6 @@ use countersign_core::name::Gun;
 use thiserror::Error;
 
 use crate::exit::ExitStatus;
-use crate::refusal::Refusal;
 
 /// Something that cannot be signed, or taken back, or asked for.
 #[derive(Debug, Error)]
@@ -30,6 +29,12 @@ pub(crate) enum SigningError {
         server: String,
         /// The repository.
         gun: Gun,
+    },
+    /// A tag that nobody signed.
+    #[error("No valid trust data for {}", tag.escape_default())]
+    Unsigned {
+        /// The tag.
+        tag: String,
     },
     /// A role whose keys are not here.
     #[error("could not find necessary signing keys, at least one of these keys must be available: {}", keys.iter().map(KeyId::to_string).collect::<Vec<_>>().join(", "))]
@@ -82,7 +87,7 @@ impl SigningError {
             | Self::Reserved(_)
             | Self::Releases
             | Self::NoPublicKey => Some(ExitStatus::Usage),
-            Self::NoTrustData { .. } => Some(ExitStatus::Untrusted),
+            Self::NoTrustData { .. } | Self::Unsigned { .. } => Some(ExitStatus::Untrusted),
             Self::Some { worst, .. } => Some(*worst),
             Self::Inspect(_) | Self::NoKeys { .. } | Self::Nobody { .. } => None,
         }
@@ -112,7 +117,7 @@ pub(crate) fn of_publisher(error: PublisherError) -> anyhow::Error {
             SigningError::NoTrustData { server, gun }.into()
         }
         PublisherError::Lookup(LookupError::NotSigned { tag } | LookupError::OnlyElsewhere { tag, .. }) => {
-            Refusal::Unsigned { tag: tag.as_str().to_owned() }.into()
+            SigningError::Unsigned { tag: tag.as_str().to_owned() }.into()
         }
         PublisherError::Sign(AuthorError::MissingKeys { needed: 1, missing, .. }) => {
             SigningError::NoKeys { keys: missing }.into()

@@ -61,7 +61,11 @@ async fn look(image: &str, app: &App, face: Face) -> anyhow::Result<Inspection> 
         reference.tag().filter(|_| reference.digest().is_none()).map(|tag| TargetName::from(tag.to_owned()));
     let updater = app.updater(&reference.gun(), Access::Pull)?;
     let refreshed = updater.refresh(UpdateStart(app.context().now()), Roles::All).await;
-    let refreshed = refreshed.with_context(|| SigningError::Inspect(image.to_owned()))?;
+    let refused = SigningError::Inspect(image.to_owned());
+    let refreshed = match refreshed {
+        Err(_) if face == Face::Docker => return Err(refused.into()),
+        refreshed => refreshed.context(refused)?,
+    };
     if face == Face::Own {
         verdict::tell(&refreshed, updater.remote().server(), app);
     }

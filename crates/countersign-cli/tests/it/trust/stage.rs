@@ -62,4 +62,3 @@ pub(super) fn docker(world: &World, args: &[&str]) -> Invocation {
     let docker = find_program("docker").expect("it is here");
     world.other_program(&docker, args)
 }
-
