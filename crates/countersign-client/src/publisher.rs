@@ -10,6 +10,7 @@ mod error;
 mod init;
 mod outcome;
 mod ring;
+mod rotate;
 mod tag;
 
 use std::sync::Arc;
@@ -27,6 +28,7 @@ use crate::updater::{OfflineUse, Refreshed, Roles, UpdateError, Updater, Warning
 
 pub use error::PublisherError;
 pub use outcome::{Initialised, Published, SignedOutcome, TagToSign};
+pub use rotate::{OlderRoots, Rotation};
 
 use base::Base;
 
