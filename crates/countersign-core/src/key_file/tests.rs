@@ -283,7 +283,11 @@ fn key_file_with_any_byte_changed_never_panics_or_gives_another_key() {
 fn every_key_of_a_bundle_is_found_and_written_as_it_was() {
     let text = [NOTARY, "notes in between\n", OPENSSL_EC, OPENSSL_EC_AES128].concat();
     let keys = split(text.as_bytes()).expect("three keys");
-    assert_eq!(keys.iter().map(SealedKey::is_strong).collect::<Vec<_>>(), [false; 3], "2,048 rounds and none");
+    assert_eq!(
+        keys.iter().map(SealedKey::is_strong).collect::<Vec<_>>(),
+        [false; 3],
+        "2,048 rounds and none"
+    );
     let ids: Vec<_> =
         keys.iter().map(|key| key.open(Some(&passphrase())).expect("a key").id().to_string()).collect();
     assert_eq!(ids, [NOTARY_ID, OPENSSL_ID, OPENSSL_ID]);
