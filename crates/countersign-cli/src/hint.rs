@@ -223,6 +223,11 @@ fn publisher(error: &PublisherError) -> Option<String> {
         PublisherError::StillSigned { .. } => Some(
             "revoke it where that role's key is, or have the owner of the repository do it".to_owned(),
         ),
+        PublisherError::NoRootKeys { .. } => Some(
+            "whoever keeps the root key does this, or brings it here (`countersign key import`): it signs every change of keys"
+                .to_owned(),
+        ),
+        PublisherError::NoCollection(gun) => Some(format!("`countersign repo init {gun}` makes it")),
         PublisherError::Begun(..) => {
             Some("remove the collection's directory below `trust/tuf`, and begin again".to_owned())
         }

@@ -12,6 +12,7 @@ mod init;
 mod outcome;
 mod revoke;
 mod ring;
+mod rotate;
 mod signers;
 mod standing;
 mod tag;
@@ -31,6 +32,7 @@ use crate::updater::{OfflineUse, Refreshed, Roles, UpdateError, Updater, Warning
 
 pub use error::PublisherError;
 pub use outcome::{Initialised, Published, SignedOutcome, TagToSign};
+pub use rotate::{OlderRoots, Rotation};
 pub use signers::Unpullable;
 pub use standing::TagStanding;
 

@@ -114,6 +114,47 @@ pub enum PublisherError {
         /// The key.
         key: KeyId,
     },
+    /// The keys are to change of a collection that isn't there.
+    #[error("`{0}` is not initialised; no keys were changed")]
+    NoCollection(Gun),
+    /// Keys are to change, and the root keys that must sign that are not here.
+    #[error("{}", without_root_keys(*needed, missing))]
+    NoRootKeys {
+        /// How many root keys must sign.
+        needed: usize,
+        /// Canonical ids of those that are not here.
+        missing: Vec<KeyId>,
+    },
+    /// A key that was chosen for a role and is here for something else.
+    #[error("key {key} is here for role `{}`, not for `{role}`; no keys were changed", found.escape_default())]
+    OtherRole {
+        /// The key.
+        key: KeyId,
+        /// The role that it was chosen for.
+        role: TopRole,
+        /// The role that it is here for.
+        found: String,
+    },
+    /// A delegation would be left with fewer keys than its threshold.
+    #[error(
+        "`{role}` would be left with {keys} keys, and {threshold} must sign for it; no keys were changed"
+    )]
+    TooFewKeys {
+        /// The role.
+        role: RoleName,
+        /// The keys that would be left.
+        keys: usize,
+        /// How many must sign.
+        threshold: usize,
+    },
+    /// An older root, whose keys were to sign as well, could not be had.
+    #[error("root version {version} cannot be had; no keys were changed")]
+    OlderRoot {
+        /// The version.
+        version: u64,
+        /// Why.
+        source: FetchError,
+    },
     /// The root key's certificate cannot be made.
     #[error("the root key's certificate cannot be made")]
     Certificate(#[source] CertificateError),
@@ -154,6 +195,14 @@ fn names(roles: &[RoleName]) -> String {
 
 fn signer(role: &RoleName) -> &str {
     role.as_str().strip_prefix("targets/").unwrap_or(role.as_str())
+}
+
+fn without_root_keys(needed: usize, missing: &[KeyId]) -> String {
+    let missing: Vec<_> = missing.iter().map(KeyId::to_string).collect();
+    format!(
+        "{needed} of the root keys must sign a change of keys, and too few are here; no keys were changed; missing: {}",
+        missing.join(", ")
+    )
 }
 
 fn wanted(roles: &[(RoleName, Vec<KeyId>)]) -> String {

@@ -340,6 +340,9 @@ fn encrypted_keys_are_really_loaded() {
         assert!(listed(&world).contains(name), "it is stored");
         let again = world.program(&load).stdin("open sesame\n").run().expect_success();
         assert!(again.stderr.contains("was here already"), "{}", again.transcript());
+        let renamed = ["trust", "key", "load", file, "--name", &format!("{name}-of-team")];
+        world.program(&renamed).stdin("open sesame\n").run().expect_success();
+        assert!(listed(&world).contains(&format!("{name}-of-team")), "it has another name");
     }
     assert!(!is_in_any_file(&world.path(".docker/trust/private"), "BEGIN EC PRIVATE KEY"));
 }

@@ -62,11 +62,24 @@ pub(crate) fn run(args: &Args, app: &App, face: Face) -> anyhow::Result<ExitStat
     let role = args.name.clone().or(header.role).unwrap_or_else(|| UNNAMED.to_owned());
     let gun = header.gun.and_then(|gun| gun.parse::<Gun>().ok());
     let (store, id) = (app.key_store()?, key.id());
-    let is_here = store.list()?.keys.into_iter().any(|entry| entry.id == id);
-    store.add(key, &role, gun.as_ref()).with_context(failed)?;
-    if is_here {
-        printer.say(format_args!("Key {} was here already, for {role}; nothing was changed", id.short()));
-    } else if role == TopRole::Root.name() {
+    let kept = store.list()?.keys.into_iter().find(|entry| entry.id == id);
+    match kept {
+        Some(entry) if entry.role == role => {
+            printer.say(format_args!("Key {} was here already, for {role}; nothing was changed", id.short()));
+        }
+        Some(entry) => {
+            store.rename(id, &role).with_context(failed)?;
+            let before = entry.role.escape_default();
+            printer.say(format_args!(
+                "Key {} was here already, for {before}; it is {role}'s from now on",
+                id.short()
+            ));
+        }
+        None => {
+            store.add(key, &role, gun.as_ref()).with_context(failed)?;
+        }
+    }
+    if role == TopRole::Root.name() {
         printer.say(format_args!("Key {id} is a root key: new collections may be made with it"));
     }
     printer.status(format_args!("Successfully imported key from {path}"))?;
