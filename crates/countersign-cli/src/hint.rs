@@ -21,7 +21,7 @@ use countersign_registry::http::{HttpError, TlsFault};
 use countersign_registry::store::StoreError;
 use countersign_registry::transfer::TransferError;
 
-use crate::commands::trust::SigningError;
+use crate::commands::trust::{AdoptError, SigningError};
 use crate::refusal::Refusal;
 
 /// What may help against this link of a chain of errors.
@@ -31,6 +31,11 @@ pub(crate) fn hint(error: &(dyn Error + 'static)) -> Option<String> {
     }
     if let Some(error) = error.downcast_ref::<SigningError>() {
         return error.hint();
+    }
+    if let Some(AdoptError::Elsewhere { repository, .. }) = error.downcast_ref::<AdoptError>() {
+        return Some(format!(
+            "copy it to {repository} first, for instance with `skopeo copy --all --preserve-digests`"
+        ));
     }
     if let Some(error) = error.downcast_ref::<UpdateError>() {
         return update(error);

@@ -7,6 +7,7 @@ pub mod changelist;
 mod directory;
 pub mod export;
 mod files;
+pub mod history;
 pub mod inspect;
 pub mod keystore;
 pub mod keystore_dir;

@@ -10,6 +10,7 @@ mod edit;
 mod error;
 mod init;
 mod outcome;
+mod preview;
 mod revoke;
 mod ring;
 mod rotate;
@@ -32,6 +33,7 @@ use crate::updater::{OfflineUse, Refreshed, Roles, UpdateError, Updater, Warning
 
 pub use error::PublisherError;
 pub use outcome::{Initialised, Published, SignedOutcome, TagToSign};
+pub use preview::{DelegationChange, KeysChange, Preview, Signing, TagChange, Terms};
 pub use rotate::{OlderRoots, Rotation};
 pub use signers::Unpullable;
 pub use standing::TagStanding;

@@ -2,7 +2,10 @@
 //!
 //! Source: docker/cli `cli/command/trust/`; reference behaviour 7.
 
+mod adopt;
+mod diff;
 mod error;
+mod history;
 mod inspect;
 mod key;
 mod offered;
@@ -18,6 +21,7 @@ use crate::app::App;
 use crate::exit::ExitStatus;
 use crate::report;
 
+pub(crate) use adopt::AdoptError;
 pub(crate) use error::SigningError;
 
 /// Sign images, and manage who may
@@ -36,6 +40,9 @@ enum Verb {
     Revoke(revoke::Args),
     Key(key::Args),
     Signer(signer::Args),
+    Adopt(adopt::Args),
+    Diff(diff::Args),
+    History(history::Args),
 }
 
 /// Whose verbs these are: what a cancelled question and a failure among several mean depends on it.
@@ -76,6 +83,9 @@ pub(crate) async fn run(args: Args, app: &App, face: Face) -> anyhow::Result<Exi
         Verb::Revoke(args) => revoke::run(args, app, face).await,
         Verb::Key(args) => key::run(&args, app, face),
         Verb::Signer(args) => signer::run(args, app, face).await,
+        Verb::Adopt(args) => adopt::run(args, app, face).await,
+        Verb::Diff(args) => diff::run(args, app).await,
+        Verb::History(args) => history::run(args, app).await,
     }
 }
 
