@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    demo, doctor, generate, images, key, load, login, logout, pull, push, repo, save, server, trust, tuf, why,
+    demo, doctor, generate, images, key, load, login, logout, pull, push, repo, save, server, status, trust,
+    tuf, why,
 };
 
 /// Content trust for container images: a publisher signs what a tag means, and nobody gets anything else
@@ -64,6 +65,7 @@ pub(crate) enum Command {
     Logout(logout::Args),
     Why(why::Args),
     Trust(trust::Args),
+    Status(status::Args),
     Repo(repo::Args),
     Key(key::Args),
     Tuf(tuf::Args),

@@ -13,6 +13,7 @@ pub(crate) mod push;
 pub(crate) mod repo;
 pub(crate) mod save;
 pub(crate) mod server;
+pub(crate) mod status;
 pub(crate) mod trust;
 pub(crate) mod tuf;
 pub(crate) mod why;
@@ -34,6 +35,7 @@ pub(crate) async fn run(command: Command, app: &App) -> anyhow::Result<ExitStatu
         Command::Why(args) => why::run(args, app).await,
         Command::Repo(args) => repo::run(args, app).await,
         Command::Key(args) => key::run(&args, app),
+        Command::Status(args) => status::run(args, app).await,
         Command::Trust(args) => trust::run(args, app, trust::Face::Own).await,
         Command::Tuf(args) => tuf::run(args, app).await,
         Command::Server(args) => server::run(args, app).await,

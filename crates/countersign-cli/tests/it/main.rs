@@ -16,6 +16,7 @@ mod pull;
 mod push;
 mod repo;
 mod server;
+mod status;
 mod trust;
 mod tuf;
 mod why;
