@@ -2,6 +2,7 @@
 
 mod beside_docker;
 mod beyond;
+mod moving;
 mod signing;
 mod stage;
 mod team;
