@@ -5,8 +5,9 @@
 //! whose keys are here. A server takes root versions one by one and begins at 1 or 2, so a collection with a longer past gets
 //! there in as many uploads.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::sync::Arc;
+mod checked;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use countersign_core::author::{AuthorError, KeyRing, NEAR_EXPIRY, expiry, sign};
@@ -16,8 +17,9 @@ use countersign_core::name::{RoleName, TopRole};
 use countersign_core::number::{MetaVersion, NumberError, Threshold};
 use countersign_core::signature::{RoleKeys, Verified};
 use countersign_core::time::{DateTime, UpdateStart};
-use countersign_core::trust::{RootPhase, Seen, TrustError};
+use countersign_core::trust::TrustError;
 
+use self::checked::Checked;
 use super::{Publisher, PublisherError, SnapshotKey};
 use crate::import::Remains;
 use crate::remote::{Fetched, RemoteFile};
@@ -25,6 +27,8 @@ use crate::updater::{Roles, UpdateError};
 
 /// Most root versions that are published one after the other.
 const MAX_ROOTS: u64 = 1_000;
+/// The version of the first root that a server takes, if the collection is not at 1 still.
+const FIRST: u64 = 2;
 
 /// A collection that is published again.
 #[derive(Debug)]
@@ -39,15 +43,6 @@ pub struct Imported {
     pub left_out: Vec<String>,
     /// Whether the server shows it. An error here does not undo it.
     pub confirmed: Result<(), UpdateError>,
-}
-
-/// What was verified of the remains.
-struct Checked {
-    root: Verified<Root>,
-    roles: BTreeMap<RoleName, (Verified<Targets>, RoleKeys)>,
-    /// The version of the snapshot that was; 1 if there is none.
-    snapshot: MetaVersion,
-    left_out: Vec<String>,
 }
 
 impl Publisher {
@@ -73,8 +68,10 @@ impl Publisher {
             set_key(&mut root, TopRole::Snapshot, snapshot);
         }
         let ring = self.ring(&root, &checked, &present).await?;
-        let mut files = renewed(&checked, &ring, now)?;
-        let role_files = files.clone();
+        let is_begun = begin > last.min(FIRST);
+        let role_files =
+            if is_begun { self.published_files(&checked).await? } else { renewed(&checked, &ring, now)? };
+        let mut files = if is_begun { BTreeMap::new() } else { role_files.clone() };
         for version in begin..=last {
             root.version = MetaVersion::new(version).map_err(unnumbered)?;
             root.expires = expiry(&TopRole::Root.into(), now);
@@ -100,91 +97,6 @@ impl Publisher {
         })
     }
 
-    /// Verifies the remains, from root down.
-    async fn checked(&self, remains: &Remains, now: DateTime) -> Result<Checked, PublisherError> {
-        let settings = self.updater.settings();
-        let limits = &settings.limits;
-        let seen = self.updater.cache().load(&settings.gun, &[], limits).await?.seen;
-        let refused = |error: TrustError| PublisherError::Remains(settings.gun.clone(), error);
-        let bytes = remains.files.get(&RoleName::from(TopRole::Root)).cloned().unwrap_or_default();
-        let environment = Arc::new(settings.environment(UpdateStart(now)));
-        let phase = RootPhase::trust_cached(environment, bytes, seen.clone()).map_err(refused)?;
-        match phase.clone().finish_root() {
-            // It is signed anew.
-            Ok(_) | Err(TrustError::Expired { .. }) => {}
-            Err(error) => return Err(refused(error)),
-        }
-        let root = phase.root().clone();
-        let verified = |role: &RoleName, keys: &RoleKeys| -> Result<Option<Verified<Targets>>, TrustError> {
-            let Some(bytes) = remains.files.get(role) else { return Ok(None) };
-            let file = Envelope::parse(bytes.clone(), limits)
-                .map_err(|source| TrustError::Metadata { role: role.clone(), source })
-                .and_then(|envelope| {
-                    keys.verify::<Targets>(&envelope)
-                        .map_err(|source| TrustError::Signature { role: role.clone(), source })
-                })?;
-            let floor = seen.file(role).filter(|floor| !floor.signers.is_disjoint(&keys.canonical_ids()));
-            match floor {
-                Some(floor) if file.version < floor.version => Err(TrustError::Rollback {
-                    role: role.clone(),
-                    offered: file.version,
-                    trusted: floor.version,
-                }),
-                _ => Ok(Some(file)),
-            }
-        };
-        let targets = RoleName::from(TopRole::Targets);
-        let keys = root.role_keys(TopRole::Targets);
-        let file = verified(&targets, &keys).map_err(refused)?;
-        let file = file.ok_or_else(|| PublisherError::NoTargets(settings.gun.clone()))?;
-        let mut roles = BTreeMap::from([(targets, (file.clone(), keys))]);
-        let (mut queue, mut left_out) = (VecDeque::from([file]), Vec::new());
-        while let Some(parent) = queue.pop_front() {
-            for declared in &parent.delegations.roles {
-                let keys = parent.delegations.role_keys(declared);
-                match verified(&declared.name, &keys) {
-                    Ok(Some(file)) => {
-                        queue.push_back(file.clone());
-                        roles.insert(declared.name.clone(), (file, keys));
-                    }
-                    Ok(None) => {
-                        left_out.push(format!("`{}` is delegated, and no file of it is left", declared.name));
-                    }
-                    Err(error) => left_out.push(format!("`{}` was left out: {error}", declared.name)),
-                }
-            }
-        }
-        let snapshot = self.snapshot_of(remains, &root, &roles, &seen)?;
-        Ok(Checked { root, roles, snapshot, left_out })
-    }
-
-    /// The version of the snapshot that was, which must list these very files if it is left.
-    fn snapshot_of(
-        &self,
-        remains: &Remains,
-        root: &Verified<Root>,
-        roles: &BTreeMap<RoleName, (Verified<Targets>, RoleKeys)>,
-        seen: &Seen,
-    ) -> Result<MetaVersion, PublisherError> {
-        let (settings, role) = (self.updater.settings(), RoleName::from(TopRole::Snapshot));
-        let known = seen.file(&role).map_or(MetaVersion::FIRST, |file| file.version);
-        let Some(bytes) = remains.files.get(&role) else { return Ok(known) };
-        let refused = |error| PublisherError::Remains(settings.gun.clone(), error);
-        let envelope = Envelope::parse(bytes.clone(), &settings.limits)
-            .map_err(|source| refused(TrustError::Metadata { role: role.clone(), source }))?;
-        let snapshot = root
-            .role_keys(TopRole::Snapshot)
-            .verify::<Snapshot>(&envelope)
-            .map_err(|source| refused(TrustError::Signature { role: role.clone(), source }))?;
-        for (role, (file, _)) in roles {
-            let listed = snapshot.file(role).and_then(|meta| meta.hashes.sha256());
-            if listed.is_some_and(|listed| listed != file.digest()) {
-                return Err(PublisherError::MixedRemains { role: role.clone() });
-            }
-        }
-        Ok(known.max(snapshot.version))
-    }
-
     /// The root versions that are to be published, unless the server has a collection of this name that this import did not
     /// begin.
     async fn versions(&self, remains: &Remains) -> Result<(u64, u64), PublisherError> {
@@ -208,7 +120,7 @@ impl Publisher {
                 if last > MAX_ROOTS {
                     return Err(PublisherError::TooManyRoots { max: MAX_ROOTS });
                 }
-                Ok(last.min(2))
+                Ok(last.min(FIRST))
             }
             Err(source) => Err(PublisherError::Update(UpdateError::Fetch {
                 file: RemoteFile::current(TopRole::Root),
@@ -223,6 +135,27 @@ impl Publisher {
                 if there.version.get() < last { Ok(there.version.get() + 1) } else { Err(exists()) }
             }
         }
+    }
+
+    /// The files that an import which was cut off has published.
+    async fn published_files(&self, checked: &Checked) -> Result<BTreeMap<RoleName, Bytes>, PublisherError> {
+        let limits = &self.updater.settings().limits;
+        let mut files = BTreeMap::new();
+        for (role, (_, keys)) in &checked.roles {
+            let file = RemoteFile::current(role.clone());
+            let answer = self.updater.remote().fetch(&file, limits.file_bytes(role.top()), None).await;
+            let bytes = match answer {
+                Ok(Fetched::Bytes(bytes)) => bytes,
+                Ok(Fetched::NotModified) => return Err(PublisherError::Exists(self.gun().clone())),
+                Err(source) => return Err(PublisherError::Update(UpdateError::Fetch { file, source })),
+            };
+            let envelope = Envelope::parse(bytes.clone(), limits);
+            if !envelope.is_ok_and(|envelope| keys.verify::<Targets>(&envelope).is_ok()) {
+                return Err(PublisherError::Exists(self.gun().clone()));
+            }
+            files.insert(role.clone(), bytes);
+        }
+        Ok(files)
     }
 
     /// Opens the keys that are needed and here.
