@@ -293,3 +293,50 @@ fn is_in_any_file(dir: &Path, text: &str) -> bool {
         String::from_utf8_lossy(&content).contains(text)
     })
 }
+
+#[test]
+fn signer_of_a_repository_that_was_never_signed_is_removed() {
+    for server in Server::both() {
+        let team = Team::of(&server);
+        team.add("bob");
+        let remove = ["trust", "signer", "remove", "bob", &team.gun];
+        team.owner.run(&remove).expect_success();
+        let gone = team.owner.run(&remove).expect_code(1);
+        assert!(gone.stderr.contains("no signer bob for repository"), "{}", gone.transcript());
+    }
+}
+
+#[test]
+fn names_of_roles_are_no_names_of_signers_keys() {
+    let world = World::new();
+    for name in ["root", "targets", "snapshot", "timestamp", "releases"] {
+        let refused = world.run(&["trust", "key", "generate", name]).expect_code(2);
+        assert!(refused.stderr.contains("is a reserved keyword"), "{}", refused.transcript());
+        assert!(!world.path(&format!("{name}.pub")).exists());
+    }
+}
+
+#[test]
+fn root_key_of_a_new_repository_can_be_chosen_and_is_named() {
+    let server = Server::both().remove(0);
+    let team = Team::of(&server);
+    let made = [(); 2].map(|()| {
+        let output = team.owner.run(&["key", "generate", "-q"]).expect_success();
+        output.stdout.trim().to_owned()
+    });
+    let chosen = made.iter().max().expect("two");
+    let add = ["trust", "signer", "add", "--root-key", chosen, "--key", "bob.pub", "bob", &team.gun];
+    let added = team.owner.run(&add).expect_success();
+    assert!(added.stderr.contains(&format!("Its root key is {chosen}")), "{}", added.transcript());
+}
+
+#[test]
+fn several_repositories_are_done_although_one_fails() {
+    let server = Server::both().remove(0);
+    let team = Team::of(&server);
+    let other = format!("{}-other", team.gun);
+    let add = ["trust", "signer", "add", "--key", "bob.pub", "bob", &team.gun, "Not/A/Name", &other];
+    let output = team.owner.run(&add).expect_code(2);
+    assert!(output.stderr.contains("failed to add signer to: Not/A/Name"), "{}", output.transcript());
+    assert!(output.stdout.contains(&format!("Successfully added signer: bob to {other}")));
+}
