@@ -22,6 +22,7 @@ use countersign_registry::store::StoreError;
 use countersign_registry::transfer::TransferError;
 
 use crate::commands::trust::{AdoptError, SigningError};
+use crate::docker::build::NotCovered;
 use crate::refusal::Refusal;
 
 /// What may help against this link of a chain of errors.
@@ -81,6 +82,13 @@ pub(crate) fn hint(error: &(dyn Error + 'static)) -> Option<String> {
     }
     if let Some(error) = error.downcast_ref::<StoreError>() {
         return store(error);
+    }
+    if error.is::<NotCovered>() {
+        return Some(
+            "write each image in the Dockerfile with its digest, `NAME@sha256:…` (`docker pull` verifies and prints it), and build with \
+             `DOCKER_CONTENT_TRUST=0`"
+                .to_owned(),
+        );
     }
     if error.is::<TrustServerError>() {
         return Some(format!(

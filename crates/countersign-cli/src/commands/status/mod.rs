@@ -74,7 +74,7 @@ pub(crate) async fn run(args: Args, app: &App) -> anyhow::Result<ExitStatus> {
         let texts: Vec<_> = reports.iter().map(|report| text(report, now)).collect();
         printer.data_text(&texts.join("\n"))?;
     }
-    Ok(reports.iter().map(exit_status).max_by_key(|status| *status as u8).unwrap_or(ExitStatus::Success))
+    Ok(reports.iter().map(exit_status).max_by_key(|status| status.code()).unwrap_or(ExitStatus::Success))
 }
 
 fn exit_status(report: &CollectionReport) -> ExitStatus {

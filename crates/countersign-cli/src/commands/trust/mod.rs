@@ -19,6 +19,7 @@ use countersign_registry::reference::ImageReference;
 
 use crate::app::App;
 use crate::exit::ExitStatus;
+use crate::output::Printer;
 use crate::report;
 
 pub(crate) use adopt::AdoptError;
@@ -65,10 +66,19 @@ impl Face {
 
     /// Says why one of several did not work; what that would mean for the program if it were the only one.
     fn tell(self, error: &anyhow::Error, app: &App) -> ExitStatus {
+        let status = self.report(error, app.printer());
+        if self == Self::Docker {
+            app.printer().tell("");
+        }
+        status
+    }
+
+    /// Says why it ended so.
+    pub(crate) fn report(self, error: &anyhow::Error, printer: &Printer) -> ExitStatus {
         match self {
-            Self::Own => report::report(error, app.printer()),
+            Self::Own => report::report(error, printer),
             Self::Docker => {
-                app.printer().tell(format_args!("{}\n", report::one_line(error.as_ref())));
+                printer.tell(report::one_line(error.as_ref()));
                 ExitStatus::Failure
             }
         }

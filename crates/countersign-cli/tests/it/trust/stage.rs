@@ -68,5 +68,5 @@ pub(super) fn docker_is_here() -> bool {
 /// Runs `docker` in somebody's home.
 pub(super) fn docker(world: &World, args: &[&str]) -> Invocation {
     let docker = find_program("docker").expect("it is here");
-    world.other_program(&docker, args)
+    world.program_at(&docker, args)
 }
