@@ -6,7 +6,7 @@ use clap::{Parser, Subcommand};
 
 use crate::commands::{
     demo, doctor, generate, images, key, load, login, logout, plugin, pull, push, repo, save, server, shim,
-    trust, tuf, why,
+    status, trust, tuf, why,
 };
 use crate::docker::own;
 
@@ -70,6 +70,7 @@ pub(crate) enum Command {
     Logout(logout::Args),
     Why(why::Args),
     Trust(trust::Args),
+    Status(status::Args),
     Repo(repo::Args),
     Key(key::Args),
     Tuf(tuf::Args),
@@ -85,6 +86,6 @@ pub(crate) enum Command {
 impl Command {
     /// Whether several threads are worth their start.
     pub(crate) fn is_heavy(&self) -> bool {
-        matches!(self, Self::Pull(_) | Self::Push(_) | Self::Server(_))
+        matches!(self, Self::Pull(_) | Self::Push(_) | Self::Trust(_) | Self::Server(_))
     }
 }

@@ -21,12 +21,21 @@ use countersign_registry::http::{HttpError, TlsFault};
 use countersign_registry::store::StoreError;
 use countersign_registry::transfer::TransferError;
 
+use crate::commands::trust::{AdoptError, SigningError};
 use crate::refusal::Refusal;
 
 /// What may help against this link of a chain of errors.
 pub(crate) fn hint(error: &(dyn Error + 'static)) -> Option<String> {
     if let Some(error) = error.downcast_ref::<Refusal>() {
         return refusal(error);
+    }
+    if let Some(error) = error.downcast_ref::<SigningError>() {
+        return error.hint();
+    }
+    if let Some(AdoptError::Elsewhere { repository, .. }) = error.downcast_ref::<AdoptError>() {
+        return Some(format!(
+            "copy it to {repository} first, for instance with `skopeo copy --all --preserve-digests`"
+        ));
     }
     if let Some(error) = error.downcast_ref::<UpdateError>() {
         return update(error);
@@ -213,6 +222,17 @@ fn publisher(error: &PublisherError) -> Option<String> {
              a signer"
                 .to_owned(),
         ),
+        PublisherError::HandOver { .. } => Some(
+            "do this where the root key is, or bring the key here for it: `countersign key list` shows what is here".to_owned(),
+        ),
+        PublisherError::StillSigned { .. } => Some(
+            "revoke it where that role's key is, or have the owner of the repository do it".to_owned(),
+        ),
+        PublisherError::NoRootKeys { .. } => Some(
+            "whoever keeps the root key does this, or brings it here (`countersign key import`): it signs every change of keys"
+                .to_owned(),
+        ),
+        PublisherError::NoCollection(gun) => Some(format!("`countersign repo init {gun}` makes it")),
         PublisherError::Begun(..) => {
             Some("remove the collection's directory below `trust/tuf`, and begin again".to_owned())
         }

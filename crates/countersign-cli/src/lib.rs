@@ -34,9 +34,11 @@ pub use crate::exit::ExitStatus;
 
 use crate::app::App;
 use crate::args::{Cli, Command};
+use crate::commands::trust::Face;
 use crate::context::Context;
+use crate::docker::DockerTerminal;
 use crate::output::Printer;
-use crate::terminal::Terminal;
+use crate::terminal::{Person, Terminal};
 
 /// The policy that whoever runs this machine sets for everybody on it.
 const SYSTEM_POLICY: &str = "/etc/countersign/policy.toml";
@@ -52,12 +54,12 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitStatus {
     }
     match docker::plugin::of_name(&args) {
         Some(plugin) => plugin.run(),
-        None => run_own(args),
+        None => run_own(args, Face::Own),
     }
 }
 
 /// Runs the program by its own name.
-fn run_own(args: Vec<OsString>) -> ExitStatus {
+fn run_own(args: Vec<OsString>, face: Face) -> ExitStatus {
     let cli = match Cli::try_parse_from(args) {
         Ok(cli) => cli,
         Err(refusal) => {
@@ -77,13 +79,17 @@ fn run_own(args: Vec<OsString>) -> ExitStatus {
     log::start(matches!(cli.command, Command::Server(_)));
     let outcome = runtime(&cli.command).and_then(|runtime| {
         let context = context(&cli)?;
-        let app = App::new(context, Arc::clone(&printer), Arc::new(Terminal));
-        let outcome = runtime.block_on(commands::run(cli.command, &app));
+        let person: Arc<dyn Person> = match face {
+            Face::Own => Arc::new(Terminal),
+            Face::Docker => Arc::new(DockerTerminal),
+        };
+        let app = App::new(context, Arc::clone(&printer), person);
+        let outcome = runtime.block_on(commands::run(cli.command, &app, face));
         // A thread that still waits for the terminal keeps nobody.
         runtime.shutdown_background();
         outcome
     });
-    outcome.unwrap_or_else(|error| report::report(&error, &printer))
+    outcome.unwrap_or_else(|error| face.report(&error, &printer))
 }
 
 /// Where everything is. A policy that cannot be followed stops every verb but the one that says what is wrong with it.

@@ -6,6 +6,7 @@
 //! Source: notary `trustmanager/keystore.go`, `storage/filestore.go`.
 
 mod find;
+mod manage;
 
 use std::collections::HashMap;
 use std::fs;
@@ -14,11 +15,12 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use countersign_core::key::KeyId;
-use countersign_core::key_file::{self, KeyFileError};
+use countersign_core::key_file::{self, KeyFileError, Passphrase};
 use countersign_core::name::Gun;
 use countersign_core::sign::SecretKey;
 
 use self::find::KeyPath;
+pub use self::manage::{Existing, Keeping, NewPassphrase, Stored};
 use crate::files;
 use crate::keystore::{KeyEntry, KeyList, KeyStore, KeyStoreError, belongs_to_collection};
 use crate::passphrase::{KeyInQuestion, OpenError, Passphrases};
@@ -43,6 +45,15 @@ impl DirKeyStore {
     /// The directory of the key files.
     pub fn path(&self) -> &Path {
         &self.private
+    }
+
+    /// What the keys of this store are opened with.
+    pub fn passphrases(&self) -> &Arc<Passphrases> {
+        &self.passphrases
+    }
+
+    fn file(&self, id: KeyId) -> PathBuf {
+        self.private.join(format!("{id}.key"))
     }
 
     fn open(&self, id: KeyId, ask: bool) -> Result<Option<Arc<SecretKey>>, KeyStoreError> {
@@ -74,6 +85,25 @@ impl DirKeyStore {
         let key = Arc::new(key);
         self.opened().insert(id, Arc::clone(&key));
         Ok(Some(key))
+    }
+
+    fn create(
+        &self,
+        key: &SecretKey,
+        role: &str,
+        gun: Option<&Gun>,
+        passphrase: &Passphrase,
+    ) -> Result<(), KeyStoreError> {
+        let path = self.file(key.id());
+        let text = key_file::write(key, role, gun, passphrase)
+            .map_err(|source| KeyStoreError::File { path: path.clone(), source })?;
+        self.create_directory()?;
+        files::create_private(&path, &text).map_err(|source| KeyStoreError::Write { path, source })
+    }
+
+    fn create_directory(&self) -> Result<(), KeyStoreError> {
+        files::create_private_dir(&self.private)
+            .map_err(|source| KeyStoreError::Directory { path: self.private.clone(), source })
     }
 
     fn opened(&self) -> MutexGuard<'_, HashMap<KeyId, Arc<SecretKey>>> {
@@ -109,7 +139,7 @@ impl KeyStore for DirKeyStore {
                 return Err(KeyStoreError::OtherRole { id, role: kept.role });
             }
         } else {
-            let path = self.private.join(format!("{id}.key"));
+            let path = self.file(id);
             let passphrase =
                 self.passphrases.for_new(KeyInQuestion { id, role }).map_err(KeyStoreError::Passphrase)?;
             let gun = gun.filter(|_| belongs_to_collection(role));

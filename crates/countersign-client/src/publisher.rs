@@ -6,10 +6,17 @@
 //! Source: notary `client/client.go` (`Publish`), docker/cli `cli/trust/trust_push.go`; reference behaviour 6.6 to 6.8.
 
 mod base;
+mod edit;
 mod error;
+mod import;
 mod init;
 mod outcome;
+mod preview;
+mod revoke;
 mod ring;
+mod rotate;
+mod signers;
+mod standing;
 mod tag;
 
 use std::sync::Arc;
@@ -26,7 +33,12 @@ use crate::remote::PublishError;
 use crate::updater::{OfflineUse, Refreshed, Roles, UpdateError, Updater, Warning};
 
 pub use error::PublisherError;
+pub use import::Imported;
 pub use outcome::{Initialised, Published, SignedOutcome, TagToSign};
+pub use preview::{DelegationChange, KeysChange, Preview, Signing, TagChange, Terms};
+pub use rotate::{OlderRoots, Rotation};
+pub use signers::Unpullable;
+pub use standing::TagStanding;
 
 use base::Base;
 

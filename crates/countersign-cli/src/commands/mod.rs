@@ -16,6 +16,7 @@ pub(crate) mod repo;
 pub(crate) mod save;
 pub(crate) mod server;
 pub(crate) mod shim;
+pub(crate) mod status;
 pub(crate) mod trust;
 pub(crate) mod tuf;
 pub(crate) mod why;
@@ -28,7 +29,7 @@ use crate::docker::Call;
 use crate::exit::ExitStatus;
 
 /// Runs a verb.
-pub(crate) async fn run(command: Command, app: &App) -> anyhow::Result<ExitStatus> {
+pub(crate) async fn run(command: Command, app: &App, face: trust::Face) -> anyhow::Result<ExitStatus> {
     match command {
         Command::Pull(args) => pull::run(args, app).await,
         Command::Push(args) => push::run(args, app).await,
@@ -43,7 +44,8 @@ pub(crate) async fn run(command: Command, app: &App) -> anyhow::Result<ExitStatu
         Command::Why(args) => why::run(args, app).await,
         Command::Repo(args) => repo::run(args, app).await,
         Command::Key(args) => key::run(&args, app),
-        Command::Trust(args) => trust::run(args, app).await,
+        Command::Status(args) => status::run(args, app).await,
+        Command::Trust(args) => trust::run(args, app, face).await,
         Command::Shim(args) => shim::run(&args, app),
         Command::Plugin(args) => plugin::run(&args, app),
         Command::Tuf(args) => tuf::run(args, app).await,

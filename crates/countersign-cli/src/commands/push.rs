@@ -47,29 +47,39 @@ pub(crate) async fn run(args: Args, app: &App) -> anyhow::Result<ExitStatus> {
         printer.status("Using default tag: latest")?;
     }
     let image = args.image.or_latest();
+    push_and_sign(&image, args.snapshot_key, args.engine, app).await?;
+    Ok(ExitStatus::Success)
+}
+
+/// Pushes what the engine has under this name, which has a tag, and signs what was pushed.
+pub(crate) async fn push_and_sign(
+    image: &ImageReference,
+    snapshot_key: Option<SnapshotKey>,
+    engine_args: EngineArgs,
+    app: &App,
+) -> anyhow::Result<()> {
+    let printer = app.printer();
     let familiar = image.familiar();
     let tag = TargetName::from(image.tag().unwrap_or(DEFAULT_TAG).to_owned());
-    let engine = app.engine(args.engine)?;
-    let gun = image.gun();
-    let publisher = app.publisher(&gun, args.snapshot_key)?;
-    let changes = ChangeList::new(app.context().trust_dir(), gun.clone());
+    let engine = app.engine(engine_args)?;
+    let publisher = app.publisher(&image.gun(), snapshot_key)?;
+    let changes = ChangeList::new(app.context().trust_dir(), image.gun());
     drop_left_over(&changes, app).await?;
     let there =
-        app.local_descriptor(args.engine, &image)?.ok_or_else(|| EngineError::NoSuchImage(image.clone()))?;
+        app.local_descriptor(engine_args, image)?.ok_or_else(|| EngineError::NoSuchImage(image.clone()))?;
     let planned = TagToSign { tag: tag.clone(), digest: there.digest, size: there.size };
     let checked = publisher.check_keys_before(&planned, app.context().now()).await;
     checked.with_context(|| format!("`{familiar}` could not be signed, so it was not pushed"))?;
 
     printer.status(format_args!("The push refers to repository [{}]", image.name()))?;
-    let pushed = engine.push(&image, progress::shown_by(printer)).await;
+    let pushed = engine.push(image, progress::shown_by(printer)).await;
     let pushed = pushed.with_context(|| format!("cannot push `{familiar}`; nothing was signed"))?;
     printer.status(format_args!("{}: digest: {} size: {}", pushed.tag, pushed.digest, pushed.length))?;
 
     printer.status("Signing and pushing trust metadata")?;
     let target = TagToSign { tag, digest: pushed.digest, size: pushed.length };
-    let published = sign(&publisher, &target, &image, app).await?;
-    tell(&published, &image, app)?;
-    Ok(ExitStatus::Success)
+    let published = sign(&publisher, &target, image, app).await?;
+    tell(&published, image, app)
 }
 
 /// Signs what was pushed, with the publisher that has tried its keys.

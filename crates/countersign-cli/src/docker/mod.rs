@@ -30,6 +30,7 @@ use countersign_registry::reference::{ImageReference, ReferenceError};
 pub(crate) use self::call::Call;
 use self::job::Job;
 use self::line::{Flags, Order};
+pub(crate) use self::prompt::DockerTerminal;
 use self::verbs::Covered;
 pub(crate) use self::verbs::Kind;
 

@@ -13,6 +13,7 @@ use serde::Serialize;
 
 use super::flags;
 use super::line::{Order, read};
+use crate::commands::trust::Face;
 use crate::exit::ExitStatus;
 use crate::output::Printer;
 use crate::run_own;
@@ -86,7 +87,8 @@ impl Plugin {
             rest.push("--help".into());
         }
         args.extend(rest);
-        match run_own(args) {
+        let face = if self.name == "trust" { Face::Docker } else { Face::Own };
+        match run_own(args, face) {
             // Docker's commands know one code for all that goes wrong.
             ExitStatus::Untrusted | ExitStatus::Usage if self.name == "trust" => ExitStatus::Failure,
             status => status,

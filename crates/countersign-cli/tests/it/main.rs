@@ -17,6 +17,8 @@ mod pull;
 mod push;
 mod repo;
 mod server;
+mod status;
+mod trust;
 mod tuf;
 mod why;
 mod world;

@@ -13,7 +13,10 @@ const SNAPSHOT: &str = "DOCKER_CONTENT_TRUST_SNAPSHOT_PASSPHRASE";
 const OFFLINE: &str = "DOCKER_CONTENT_TRUST_OFFLINE_PASSPHRASE";
 const TAGGING: &str = "DOCKER_CONTENT_TRUST_TAGGING_PASSPHRASE";
 
-const ALL: [&str; 6] = [ROOT, REPOSITORY, TARGET, SNAPSHOT, OFFLINE, TAGGING];
+/// What a passphrase is changed to, where nobody is asked.
+pub const NEW_PASSPHRASE: &str = "COUNTERSIGN_NEW_PASSPHRASE";
+
+const ALL: [&str; 7] = [ROOT, REPOSITORY, TARGET, SNAPSHOT, OFFLINE, TAGGING, NEW_PASSPHRASE];
 
 /// The passphrases that `DOCKER_CONTENT_TRUST_…_PASSPHRASE` variables give, by role.
 ///
@@ -62,7 +65,15 @@ impl PassphraseVariables {
             "snapshot" => &[REPOSITORY, SNAPSHOT, TARGET, TAGGING],
             _ => &[REPOSITORY],
         };
-        names.iter().find_map(|name| self.0.iter().find(|variable| variable.name == *name))
+        names.iter().find_map(|name| self.named(name))
+    }
+
+    pub(super) fn of_change(&self) -> Option<&Variable> {
+        self.named(NEW_PASSPHRASE)
+    }
+
+    fn named(&self, name: &str) -> Option<&Variable> {
+        self.0.iter().find(|variable| variable.name == name)
     }
 }
 

@@ -92,6 +92,11 @@ impl Base {
         }
     }
 
+    /// Whether a role has a file, loaded or not.
+    pub(super) fn has_file(&self, role: &RoleName) -> bool {
+        self.collection().is_some_and(|collection| collection.snapshot().file(role).is_some())
+    }
+
     /// Refuses a change of a role that could not be loaded: a new edition would forget what it says.
     pub(super) fn admit(&self, change: &Change) -> Result<(), PublisherError> {
         let role = match change {

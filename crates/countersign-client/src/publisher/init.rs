@@ -132,7 +132,7 @@ impl Publisher {
         }))
     }
 
-    async fn server_key(&self, role: TopRole) -> Result<PublicKey, PublisherError> {
+    pub(super) async fn server_key(&self, role: TopRole) -> Result<PublicKey, PublisherError> {
         let key = self.updater.remote().public_key(role).await;
         key.map_err(|source| PublisherError::ServerKey { role, source })
     }

@@ -24,6 +24,8 @@ use crate::context::Context;
 use crate::engine::{EngineArgs, EngineName};
 use crate::exit::ExitStatus;
 
+pub(crate) use cached::collections;
+
 /// Say what is wrong: configuration, keys, trust server, clock, trust data, images
 ///
 /// Changes nothing. Ends with 1 when something is wrong that trust will fail on, and with 0 when there is nothing or only

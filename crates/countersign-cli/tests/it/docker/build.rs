@@ -84,7 +84,7 @@ fn unsigned_base_is_refused_in_the_words_of_two_dockers() {
     let (site, bench, [base, _], _) = bench("docker");
     let context = context(&bench, &format!("FROM {base}:notrust\n"));
     let output = bench.run(&["build", &context]).expect_code(1);
-    bench.world.write("context/Dockerfile", &format!("FROM {}\n", site.image("team/nobody")));
+    bench.world.write("context/Dockerfile", format!("FROM {}\n", site.image("team/nobody")));
     let nobody = bench.run(&["build", &context]).expect_code(1);
     bench.world.write("context/Dockerfile", "FROM scratch\nARG X\nCOPY --from=${X} /a /b\n");
     let unknown = bench.run(&["build", &context]).expect_code(1);
@@ -143,6 +143,6 @@ fn own_verb_builds_with_trust() {
     let run = |args: &[&str]| bench.world.program(args).env("PATH", bench.path()).run();
     run(&["build", "--engine", "docker", "-t", "x", &context]).expect_success();
     assert_eq!(bench.get("dockerfile"), format!("FROM {base}@{digest}\n"));
-    bench.world.write("context/Dockerfile", &format!("FROM {base}:2\n"));
+    bench.world.write("context/Dockerfile", format!("FROM {base}:2\n"));
     run(&["build", &context]).expect_code(1);
 }
