@@ -33,7 +33,7 @@ pub(crate) async fn run(command: Command, app: &App) -> anyhow::Result<ExitStatu
         Command::Logout(args) => logout::run(&args, app).await,
         Command::Why(args) => why::run(args, app).await,
         Command::Repo(args) => repo::run(args, app).await,
-        Command::Key(args) => key::run(&args, app),
+        Command::Key(args) => key::run(&args, app).await,
         Command::Trust(args) => trust::run(args, app, trust::Face::Own).await,
         Command::Tuf(args) => tuf::run(args, app).await,
         Command::Server(args) => server::run(args, app).await,

@@ -1,4 +1,8 @@
-//! `key list` and `key generate`, and how passphrases are asked for.
+//! Keys: generated, listed, brought in and out, and how passphrases are asked for.
+
+mod bad_input;
+mod files;
+mod interop;
 
 use countersign_testkit::command::Invocation;
 use countersign_testkit::terminal::Terminal;
