@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand};
 use crate::commands::{
     demo, doctor, generate, images, key, load, login, logout, pull, push, repo, save, server, trust, tuf, why,
 };
+use crate::notary;
 
 /// Content trust for container images: a publisher signs what a tag means, and nobody gets anything else
 #[derive(Debug, Parser)]
@@ -69,6 +70,7 @@ pub(crate) enum Command {
     Tuf(tuf::Args),
     Server(server::Args),
     Doctor(doctor::Args),
+    Notary(notary::Args),
     Demo(demo::Args),
     #[command(hide = true)]
     Generate(generate::Args),

@@ -9,6 +9,7 @@ mod exit;
 mod hint;
 mod log;
 mod no_server;
+mod notary;
 mod output;
 mod policy;
 mod progress;
@@ -39,8 +40,12 @@ use crate::terminal::Terminal;
 /// The policy that whoever runs this machine sets for everybody on it.
 const SYSTEM_POLICY: &str = "/etc/countersign/policy.toml";
 
-/// Runs the program with this command line, its first word being the program's name.
+/// Runs the program with this command line, its first word being the program's name: as `notary`, it takes Notary's.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitStatus {
+    let args: Vec<OsString> = args.into_iter().collect();
+    if let Some(words) = notary::words_of(&args) {
+        return notary::run_blocking(words);
+    }
     let cli = match Cli::try_parse_from(args) {
         Ok(cli) => cli,
         Err(refusal) => {

@@ -273,7 +273,7 @@ impl Passphrases {
     }
 
     fn ask_twice(&self, key: &KeyInQuestion<'_>) -> Answer {
-        let of_key = format!("passphrase for new {} key with ID {}: ", self.alias(&key), key.id.short());
+        let of_key = format!("passphrase for new {} key with ID {}: ", self.alias(key), key.id.short());
         let Some(first) = self.prompt.ask_hidden(&format!("Enter {of_key}")) else {
             return Answer::EndOfInput;
         };

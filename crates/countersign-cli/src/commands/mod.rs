@@ -38,6 +38,7 @@ pub(crate) async fn run(command: Command, app: &App) -> anyhow::Result<ExitStatu
         Command::Tuf(args) => tuf::run(args, app).await,
         Command::Server(args) => server::run(args, app).await,
         Command::Doctor(args) => doctor::run(args, app).await,
+        Command::Notary(args) => Ok(crate::notary::run(args.words).await),
         Command::Demo(args) => demo::run(args, app).await,
         Command::Generate(args) => generate::run(&args, app.printer()),
     }
