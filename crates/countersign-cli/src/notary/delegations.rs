@@ -8,7 +8,7 @@ use std::io;
 
 use countersign_core::author::NEAR_EXPIRY;
 use countersign_core::author::{Change, DelegationEdit};
-use countersign_core::certificate::CertificateBundle;
+use countersign_core::certificate::FirstCertificate;
 use countersign_core::key::{KeyId, PublicKey};
 use countersign_core::metadata::Delegation;
 use countersign_core::name::{RoleName, TopRole};
@@ -146,8 +146,8 @@ async fn remove_whole(face: &Face, role: RoleName) -> Outcome {
 /// Stages the removal of keys from every delegation.
 pub(super) async fn purge(face: &Face) -> Outcome {
     let ids = face.line().texts("key");
-    if face.line().words.is_empty() {
-        return Err(Fatal::usage("Please provide a Global Unique Name as an argument to remove"));
+    if face.line().words.len() != 1 {
+        return Err(Fatal::usage("Please provide a single Global Unique Name as an argument to remove"));
     }
     if ids.is_empty() {
         return Err(Fatal::usage("Please provide at least one key ID to be removed using the --key flag"));
@@ -199,10 +199,10 @@ fn public_key(face: &Face, path: &str) -> Outcome<PublicKey> {
         };
         Fatal::new(format!("unable to parse valid public key certificate from PEM file {path}: {why}"))
     })?;
-    if let Ok(certificate) = CertificateBundle::parse(key.as_bytes())
-        && start.0.seconds_until(certificate.not_after()) < NEAR_EXPIRY
+    if let Ok(certificate) = FirstCertificate::read(key.as_bytes(), start)
+        && start.0.seconds_until(certificate.not_after) < NEAR_EXPIRY
     {
-        log::warning(&format!("certificate with CN {} is near expiry", certificate.common_name()));
+        log::warning(&format!("certificate with CN {} is near expiry", certificate.common_name));
     }
     Ok(key)
 }

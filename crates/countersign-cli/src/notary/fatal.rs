@@ -12,7 +12,6 @@ use countersign_client::remote::{FetchError, PublishError};
 use countersign_client::updater::UpdateError;
 use countersign_core::author::AuthorError;
 use countersign_core::key::KeyId;
-use countersign_core::name::RoleName;
 use countersign_core::signature::SignatureError;
 use countersign_core::time::DateTime;
 use countersign_core::trust::TrustError;
@@ -206,9 +205,6 @@ fn missing_keys(needed: usize, found: usize, missing: &[KeyId]) -> Fatal {
 
 impl From<AuthorError> for Fatal {
     fn from(error: AuthorError) -> Self {
-        let no_target = |role: &RoleName| {
-            log::error(&format!("couldn't add target to {role}: {}", one_line(&error)));
-        };
         match &error {
             AuthorError::UnknownRole(role) => {
                 Self::new(format!("tuf: invalid role {role}. delegation does not exist"))
@@ -217,7 +213,7 @@ impl From<AuthorError> for Fatal {
                 Self::new(format!("tuf: invalid role {role}. cannot add targets to this role"))
             }
             AuthorError::OutsidePaths { role, .. } => {
-                no_target(role);
+                log::error(&format!("couldn't add target to {role}: {}", one_line(&error)));
                 Self::new("Could not add all targets")
             }
             error => Self::of(error),

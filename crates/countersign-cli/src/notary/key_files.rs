@@ -7,7 +7,7 @@ use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use countersign_client::keystore::KeyStore as _;
+use countersign_client::keystore::{KeyStore as _, KeyStoreError};
 use countersign_client::keystore_dir::DirKeyStore;
 use countersign_client::passphrase::{KeyInQuestion, OpenError};
 use countersign_core::key::KeyId;
@@ -49,8 +49,15 @@ fn import_one(key: &SealedKey, role: Option<&str>, gun: Option<&Gun>, store: &Di
     let gun = named.as_ref().or(gun);
     if !header.encrypted {
         let key = key.open(None).map_err(|error| Fatal::of(&error))?;
-        store.add(key, role, gun)?;
-        return Ok(());
+        return match store.add(key, role, gun) {
+            // What is here already stays as it is. Deviation: Notary gives it the role that it is imported for; test
+            // `key_that_is_here_already_keeps_its_role_when_it_is_imported_again`.
+            Err(error @ KeyStoreError::OtherRole { .. }) => {
+                log::warning(&one_line(&error));
+                Ok(())
+            }
+            added => Ok(added.map(drop)?),
+        };
     }
     let id = header.path.as_deref().and_then(|path| Path::new(path).file_stem()?.to_str()?.parse().ok());
     let id: KeyId = id.ok_or_else(|| {
@@ -65,8 +72,13 @@ pub(super) fn for_role(files: &[String], role: &str, gun: &Gun, store: &DirKeySt
     files.iter().map(|path| opened(path, role, Some(gun), store)).collect()
 }
 
-/// Brings a root key.
+/// Brings a root key, which must be encrypted.
 pub(super) fn root_key(path: &str, store: &DirKeyStore) -> Outcome<KeyId> {
+    let text = keys::file(path)
+        .map_err(|error| Fatal::new(format!("Error reading input root key file: {}", error.text)))?;
+    if key_file::first(&text).is_ok_and(|key| !key.header().encrypted) {
+        return Err(Fatal::new("only encrypted root keys may be imported"));
+    }
     opened(path, "root", None, store)
 }
 

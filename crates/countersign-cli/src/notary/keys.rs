@@ -184,7 +184,6 @@ fn remove_confirmed(id: KeyId, keys: &countersign_client::keystore_dir::DirKeySt
     let entry = match keys.entry(id) {
         Ok(entry) => entry,
         Err(KeyStoreError::NotFound { .. }) => {
-            say("")?;
             return Err(Fatal::new(format!("No key with ID {id} found")));
         }
         Err(error) => return Err(error.into()),

@@ -163,7 +163,7 @@ fn find(root: &'static Command, args: Vec<String>) -> Result<(&'static Command, 
             }
         } else if let Some(found) = command.commands.iter().find(|found| found.name == word) {
             command = found;
-        } else if word != "--" && std::ptr::eq(command, root) {
+        } else if word != "--" && word != "help" && std::ptr::eq(command, root) {
             return Err(Fatal::new(format!("unknown command \"{}\" for \"notary\"", word.escape_debug())));
         } else {
             rest.push(word);

@@ -86,18 +86,20 @@ async fn command_of(line: Line) -> Outcome {
     if line.is_on("version") {
         return say(format_args!("notary Version: {VERSION}, Git commit: , Go version: none"));
     }
+    if command.name == NOTARY.name && !line.is_on("help") {
+        return match line.words.split_first() {
+            Some((_, words)) => help(words),
+            None => say_text(usage::usage(command).as_bytes()),
+        };
+    }
     if line.is_on("help") || !command.commands.is_empty() {
         return say_text(usage::help(command).as_bytes());
     }
     // The path of a command is how it is called, up to its arguments.
     let path = command.usage.split(['[', '<']).next().unwrap_or_default();
     let path = path.trim().strip_prefix("notary ").unwrap_or_default().trim_end_matches(" pemfile");
-    match path {
-        "help" => return help(&line.words),
-        "version" => {
-            return say(format_args!("notary\n Version:    {VERSION}\n Git commit: \n Go version: none"));
-        }
-        _ => {}
+    if path == "version" {
+        return say(format_args!("notary\n Version:    {VERSION}\n Git commit: \n Go version: none"));
     }
     let face = Face::load(line)?;
     match path {

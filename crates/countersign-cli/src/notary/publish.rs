@@ -4,6 +4,7 @@
 
 use std::fs;
 
+use countersign_client::changelist::StagedChange;
 use countersign_client::keystore::KeyStore as _;
 use countersign_client::publisher::{PublishOptions, PublisherError, RootKey};
 use countersign_core::author::{AuthorError, Change};
@@ -13,7 +14,7 @@ use countersign_core::name::Gun;
 
 use super::face::Face;
 use super::fatal::{Fatal, Outcome};
-use super::{key_files, say, tell};
+use super::{key_files, log, say, tell};
 use crate::commands::repo;
 
 const NO_GUN: &str = "Must specify a GUN";
@@ -43,11 +44,15 @@ async fn publish_staged(face: &Face, gun: &Gun) -> Outcome {
             let staged = list.list().await?;
             let is_witnessed =
                 staged.iter().any(|staged| staged.change == Change::Witness { role: role.clone() });
-            return Err(if is_witnessed {
-                Fatal::new(format!("tuf: invalid role {role}. this role is not known"))
-            } else {
-                AuthorError::UnknownRole(role).into()
-            });
+            let is_added = |staged: &StagedChange| matches!(&staged.change, Change::SetTarget { role: of, .. } if *of == role);
+            if is_witnessed {
+                return Err(Fatal::new(format!("tuf: invalid role {role}. this role is not known")));
+            }
+            let fatal = Fatal::from(AuthorError::UnknownRole(role.clone()));
+            if staged.iter().any(is_added) {
+                log::error(&format!("couldn't add target to {role}: {}", fatal.text));
+            }
+            return Err(fatal);
         }
         Err(error) => return Err(error.into()),
     }
@@ -98,9 +103,9 @@ pub(super) async fn init(face: &Face) -> Outcome {
         }
         options.root_key = RootKey::Existing(wanted);
     }
-    let found = matches!(options.root_key, RootKey::FirstOrNew);
+    let is_given = face.line().text("rootkey").is_some();
     let made = face.publisher(&gun, options)?.init(face.now()).await?;
-    if found && !made.root_key_is_new {
+    if !is_given && !made.root_key_is_new {
         say(format_args!("Root key found, using: {}", made.root_key))?;
     }
     publish_if_asked(face, &gun).await
@@ -133,7 +138,7 @@ pub(super) fn gun(face: &Face) -> Outcome<Gun> {
 fn root_certificate(face: &Face) -> Outcome<Option<PublicKey>> {
     let Some(path) = face.line().text("rootcert") else { return Ok(None) };
     let text = fs::read(path).map_err(|error| {
-        Fatal::new(format!("error reading root certificate: {}", Fatal::file("open", path, &error).text))
+        Fatal::new(format!("error reading certificate file: {}", Fatal::file("open", path, &error).text))
     })?;
     let bundle = CertificateBundle::parse(&text).map_err(|error| {
         Fatal::new(format!("error initializing repository with certificate: {path}: {error}"))

@@ -114,10 +114,9 @@ fn roles(face: &Face) -> Outcome<Vec<RoleName>> {
     if named.is_empty() {
         return Ok(vec![TopRole::Targets.into()]);
     }
-    let named = named.iter().map(|name| match role(name) {
-        Ok(role) if role.is_delegation() || role == TopRole::Targets => Ok(role),
-        Ok(role) => Err(Fatal::new(format!("tuf: invalid role {role}. cannot add targets to this role"))),
-        Err(error) => Err(error),
+    let named = named.iter().map(|name| {
+        let role = role(name).ok().filter(|role| role.is_delegation() || *role == TopRole::Targets);
+        role.ok_or_else(|| Fatal::new(format!("tuf: invalid role {name}. cannot add targets to this role")))
     });
     named.collect()
 }
