@@ -11,6 +11,7 @@ mod refusal;
 mod remove;
 mod rename;
 mod role;
+mod rotate;
 mod uses;
 
 use clap::Subcommand;
@@ -30,6 +31,7 @@ pub(crate) struct Args {
 enum Verb {
     List(list::Args),
     Generate(generate::Args),
+    Rotate(rotate::Args),
     Import(import::Args),
     Export(export::Args),
     Remove(remove::Args),
@@ -42,6 +44,7 @@ pub(crate) async fn run(args: &Args, app: &App) -> anyhow::Result<ExitStatus> {
     match &args.verb {
         Verb::List(args) => list::run(args, app).await,
         Verb::Generate(args) => generate::run(args, app),
+        Verb::Rotate(args) => rotate::run(args, app).await,
         Verb::Import(args) => import::run(args, app),
         Verb::Export(args) => export::run(args, app),
         Verb::Remove(args) => remove::run(args, app),
