@@ -195,3 +195,53 @@ fn truth(text: &str) -> Option<bool> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::verbs::NOTARY;
+    use super::*;
+
+    fn read(words: &str) -> Result<Line, String> {
+        Line::read(&NOTARY, words.split(' ').map(str::to_owned).collect()).map_err(|fatal| fatal.text)
+    }
+
+    #[test]
+    fn flags_stand_anywhere_and_in_every_form() {
+        for words in [
+            "-s https://s add -p g -r a,b v1 f",
+            "add g v1 f --roles a --roles=b --server=https://s --publish",
+            "add g -pra,b v1 -shttps://s f",
+            "add --publish=T -r=a -r b g v1 -- f",
+        ] {
+            let line = read(words).expect("a line");
+            assert_eq!((line.command.name, line.words.join(" ")), ("add", "g v1 f".to_owned()), "{words}");
+            assert_eq!((line.texts("roles"), line.is_on("publish")), (vec!["a".into(), "b".into()], true));
+        }
+    }
+
+    #[test]
+    fn command_is_found_behind_flags_and_not_behind_words() {
+        let line = read("-d key key list").expect("a line");
+        assert_eq!((line.command.usage, line.text("trustDir")), ("notary key list", Some("key")));
+        let line = read("add list key").expect("a line");
+        assert_eq!((line.command.name, line.words.len()), ("add", 2));
+        assert!(!read("add g --publish=false").expect("a line").is_on("publish"));
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_told_as_pflag_tells_it() {
+        for (words, said) in [
+            ("bogus", "unknown command \"bogus\" for \"notary\""),
+            ("list --foo=1", "unknown flag: --foo"),
+            ("add -pZ", "unknown shorthand flag: 'Z' in -pZ"),
+            ("add -pr", "flag needs an argument: 'r' in -pr"),
+            ("add --roles", "flag needs an argument: --roles"),
+            (
+                "reset -n 1,x",
+                "invalid argument \"1,x\" for \"-n, --number\" flag: strconv.Atoi: parsing \"x\": invalid syntax",
+            ),
+        ] {
+            assert_eq!(read(words).err().as_deref(), Some(said));
+        }
+    }
+}

@@ -165,3 +165,24 @@ fn hex(text: &str) -> Option<Vec<u8>> {
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_have_the_forms_of_go() {
+        for (text, expected) in [("6", 6), ("0", 0), ("0x10", 16), ("0B11", 3), ("017", 15), ("0o17", 15)] {
+            assert_eq!(size(text).ok(), Some(expected), "{text}");
+        }
+        for text in ["", "-1", "6k", "08", "0x", "99999999999999999999"] {
+            assert!(size(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn hex_is_whole_bytes() {
+        assert_eq!(hex("00fF"), Some(vec![0, 255]));
+        assert_eq!((hex("0"), hex("0g")), (None, None));
+    }
+}

@@ -168,4 +168,18 @@ mod tests {
             PassphraseVariables::from_lookup(|name| (name == ROOT).then(|| OsString::from_vec(vec![0xff])));
         assert_eq!(answer.err(), Some(VariableError { variable: ROOT }));
     }
+
+    #[test]
+    fn notarys_variables_are_its_own() {
+        let variables = PassphraseVariables::from_notary_lookup(|name| Some(name.into())).expect("UTF-8");
+        for (role, expected) in [
+            ("root", "NOTARY_ROOT_PASSPHRASE"),
+            ("targets", "NOTARY_TARGETS_PASSPHRASE"),
+            ("snapshot", "NOTARY_SNAPSHOT_PASSPHRASE"),
+            ("targets/x", "NOTARY_DELEGATION_PASSPHRASE"),
+            ("", "NOTARY_DELEGATION_PASSPHRASE"),
+        ] {
+            assert_eq!(variables.of_role(role).map(|variable| variable.name), Some(expected));
+        }
+    }
 }
