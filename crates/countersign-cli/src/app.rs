@@ -142,7 +142,7 @@ impl App {
             SnapshotKey::Client => publisher::SnapshotKey::Local,
             SnapshotKey::Server => publisher::SnapshotKey::Server,
         };
-        let options = PublishOptions { root_key, snapshot_key };
+        let options = PublishOptions { root_key, snapshot_key, ..PublishOptions::default() };
         Ok(Publisher::new(&self.updater(gun, Access::Push)?, self.key_store()?, options))
     }
 

@@ -9,6 +9,7 @@ use crate::commands::{
     status, trust, tuf, why,
 };
 use crate::docker::own;
+use crate::notary;
 
 /// Content trust for container images: a publisher signs what a tag means, and nobody gets anything else
 #[derive(Debug, Parser)]
@@ -78,6 +79,7 @@ pub(crate) enum Command {
     Plugin(plugin::Args),
     Server(server::Args),
     Doctor(doctor::Args),
+    Notary(notary::Args),
     Demo(demo::Args),
     #[command(hide = true)]
     Generate(generate::Args),

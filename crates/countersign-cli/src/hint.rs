@@ -21,6 +21,7 @@ use countersign_registry::http::{HttpError, TlsFault};
 use countersign_registry::store::StoreError;
 use countersign_registry::transfer::TransferError;
 
+use crate::commands::key::KeyRefusal;
 use crate::commands::trust::{AdoptError, SigningError};
 use crate::refusal::Refusal;
 
@@ -36,6 +37,9 @@ pub(crate) fn hint(error: &(dyn Error + 'static)) -> Option<String> {
         return Some(format!(
             "copy it to {repository} first, for instance with `skopeo copy --all --preserve-digests`"
         ));
+    }
+    if let Some(error) = error.downcast_ref::<KeyRefusal>() {
+        return Some(error.hint());
     }
     if let Some(error) = error.downcast_ref::<UpdateError>() {
         return update(error);
@@ -309,6 +313,15 @@ fn http(error: &HttpError) -> Option<String> {
 fn key_store(error: &KeyStoreError) -> Option<String> {
     match error {
         KeyStoreError::Passphrase(error) => passphrase(error),
+        KeyStoreError::Plain { .. } => Some("`countersign key passwd` encrypts it".to_owned()),
+        KeyStoreError::Changed { .. } => Some("try again".to_owned()),
+        KeyStoreError::OtherRole { .. } | KeyStoreError::FixedRole { .. } => Some(
+            "one key is for one role; `countersign key rename` changes the names of signers alone".to_owned(),
+        ),
+        KeyStoreError::OtherKey { .. } => Some(
+            "two key files may have been mixed up; restore it from a backup, and change nothing here until it is found"
+                .to_owned(),
+        ),
         _ => None,
     }
 }
@@ -322,6 +335,7 @@ fn passphrase(error: &PassphraseError) -> Option<String> {
         PassphraseError::WrongVariable { variable, .. } => {
             Some(format!("set `{variable}` right, or unset it to be asked at the terminal"))
         }
+        PassphraseError::FileEndOfInput { .. } => Some("run it at a terminal".to_owned()),
         PassphraseError::ShortVariable { .. } => {
             Some("a password manager generates and keeps a good random passphrase".to_owned())
         }

@@ -10,6 +10,7 @@ mod exit;
 mod hint;
 mod log;
 mod no_server;
+mod notary;
 mod output;
 mod policy;
 mod progress;
@@ -46,11 +47,14 @@ const SYSTEM_POLICY: &str = "/etc/countersign/policy.toml";
 /// Runs the program with this command line, its first word being the program's name.
 ///
 /// The name decides which face the program shows: `docker` and `podman` are the shim, `docker-trust` and `docker-countersign`
-/// plugins of Docker's.
+/// plugins of Docker's, and `notary` takes Notary's command line.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitStatus {
     let args: Vec<OsString> = args.into_iter().collect();
     if let Some(call) = docker::Call::of_shim(&args) {
         return call.run();
+    }
+    if let Some(words) = notary::words_of(&args) {
+        return notary::run_blocking(words);
     }
     match docker::plugin::of_name(&args) {
         Some(plugin) => plugin.run(),

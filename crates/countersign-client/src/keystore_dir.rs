@@ -7,12 +7,14 @@
 
 mod find;
 mod manage;
+mod used;
 
 use std::collections::HashMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
 
 use countersign_core::key::KeyId;
 use countersign_core::key_file::{self, KeyFileError, Passphrase};
@@ -50,6 +52,11 @@ impl DirKeyStore {
     /// What the keys of this store are opened with.
     pub fn passphrases(&self) -> &Arc<Passphrases> {
         &self.passphrases
+    }
+
+    /// When a key was last opened for signing on this machine, if it was.
+    pub fn last_used(&self, id: KeyId) -> Option<SystemTime> {
+        used::last(&self.private, id)
     }
 
     fn file(&self, id: KeyId) -> PathBuf {
@@ -124,7 +131,9 @@ impl KeyStore for DirKeyStore {
     }
 
     fn load(&self, id: KeyId) -> Result<Arc<SecretKey>, KeyStoreError> {
-        self.open(id, true)?.ok_or(KeyStoreError::NotFound { id })
+        let key = self.open(id, true)?.ok_or(KeyStoreError::NotFound { id })?;
+        used::note(&self.private, id);
+        Ok(key)
     }
 
     fn load_unasked(&self, id: KeyId) -> Result<Option<Arc<SecretKey>>, KeyStoreError> {
@@ -161,6 +170,7 @@ impl KeyStore for DirKeyStore {
                 .map_err(|source| KeyStoreError::Delete { path: found.path, source })?;
             removed = true;
         }
+        used::forget(&self.private, id);
         if removed { Ok(()) } else { Err(KeyStoreError::NotFound { id }) }
     }
 }

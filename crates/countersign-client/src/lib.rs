@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+pub mod age;
 pub mod cache;
 pub mod cache_dir;
 pub mod cache_memory;

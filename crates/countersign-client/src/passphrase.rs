@@ -69,11 +69,11 @@ pub struct KeyInQuestion<'a> {
     pub role: &'a str,
 }
 
-impl KeyInQuestion<'_> {
+impl<'a> KeyInQuestion<'a> {
     /// What the key is called towards people: `root`, `repository`, or the signer's name.
     ///
     /// Source: docker/cli `cli/trust/trust.go` (`GetPassphraseRetriever`).
-    pub fn alias(&self) -> &str {
+    pub fn alias(&self) -> &'a str {
         match self.role {
             "targets" | "snapshot" | "default" | "" => "repository",
             role => role,
@@ -90,13 +90,23 @@ pub struct Passphrases {
     variables: PassphraseVariables,
     prompt: Arc<dyn Prompt>,
     tries: Tries,
+    by_role: bool,
     remembered: Mutex<HashMap<String, Passphrase>>,
 }
 
 impl Passphrases {
     /// Takes what the environment says, and whom to ask.
     pub fn new(variables: PassphraseVariables, prompt: Arc<dyn Prompt>, tries: Tries) -> Self {
-        Self { variables, prompt, tries, remembered: Mutex::default() }
+        Self { variables, prompt, tries, by_role: false, remembered: Mutex::default() }
+    }
+
+    /// The same, calling each key by its role towards people, and asking for the keys of the tagging pair one by one, as
+    /// Notary's command does.
+    ///
+    /// Source: notary `cmd/notary/main.go` (`getPassphraseRetriever`).
+    #[must_use]
+    pub fn called_by_role(self) -> Self {
+        Self { by_role: true, ..self }
     }
 
     /// Gets the passphrase that a new key is to be encrypted with, at least [`MIN_BYTES`] long.
@@ -111,12 +121,12 @@ impl Passphrases {
         }
         let mut remembered = self.remembered();
         if let Some(passphrase) =
-            remembered.get(key.alias()).filter(|passphrase| passphrase.len() >= MIN_BYTES)
+            remembered.get(self.alias(&key)).filter(|passphrase| passphrase.len() >= MIN_BYTES)
         {
             return Ok(passphrase.clone());
         }
         let passphrase = self.ask_for_new(key)?;
-        remembered.insert(key.alias().to_owned(), passphrase.clone());
+        remembered.insert(self.alias(&key).to_owned(), passphrase.clone());
         Ok(passphrase)
     }
 
@@ -188,11 +198,13 @@ impl Passphrases {
         for _ in 0..self.tries.new {
             match self.ask_twice(&key) {
                 Answer::Given(passphrase) => return Ok(passphrase),
-                Answer::EndOfInput if !self.tries.end_of_input_uses_one => return Err(end_of_input(key)),
+                Answer::EndOfInput if !self.tries.end_of_input_uses_one => {
+                    return Err(end_of_input(self.alias(&key), key.id));
+                }
                 Answer::EndOfInput | Answer::Unfit => {}
             }
         }
-        Err(PassphraseError::Exhausted { alias: key.alias().to_owned(), key: key.id })
+        Err(PassphraseError::Exhausted { alias: self.alias(&key).to_owned(), key: key.id })
     }
 
     /// Calls `open` with one passphrase after another until one is right.
@@ -209,23 +221,25 @@ impl Passphrases {
         mut open: impl FnMut(&Passphrase) -> Result<T, KeyFileError>,
     ) -> Result<T, OpenError> {
         let mut remembered = self.remembered();
-        if let Some(answer) = self.open_unasked(&key, remembered.get(key.alias()), &mut open)? {
+        if let Some(answer) = self.open_unasked(&key, remembered.get(self.alias(&key)), &mut open)? {
             return Ok(answer);
         }
         for attempt in 0..self.tries.existing {
             if attempt > 0 {
                 self.prompt.say(INCORRECT);
             }
-            let text = format!("Enter passphrase for {} key with ID {}: ", key.alias(), key.id.short());
-            let answer =
-                self.prompt.ask_hidden(&text).ok_or_else(|| OpenError::Passphrase(end_of_input(key)))?;
+            let text = format!("Enter passphrase for {} key with ID {}: ", self.alias(&key), key.id.short());
+            let answer = self
+                .prompt
+                .ask_hidden(&text)
+                .ok_or_else(|| OpenError::Passphrase(end_of_input(self.alias(&key), key.id)))?;
             let passphrase = Passphrase::trimmed(&answer);
             if let Some(answer) = accept_wrong(open(&passphrase))? {
-                remembered.insert(key.alias().to_owned(), passphrase);
+                remembered.insert(self.alias(&key).to_owned(), passphrase);
                 return Ok(answer);
             }
         }
-        let (alias, tries) = (key.alias().to_owned(), self.tries.existing);
+        let (alias, tries) = (self.alias(&key).to_owned(), self.tries.existing);
         Err(OpenError::Passphrase(PassphraseError::Wrong { alias, key: key.id, tries }))
     }
 
@@ -236,7 +250,7 @@ impl Passphrases {
         mut open: impl FnMut(&Passphrase) -> Result<T, KeyFileError>,
     ) -> Result<Option<T>, OpenError> {
         // Not under the lock: several keys may be opened at once.
-        let remembered = self.remembered().get(key.alias()).cloned();
+        let remembered = self.remembered().get(self.alias(&key)).cloned();
         self.open_unasked(&key, remembered.as_ref(), &mut open)
     }
 
@@ -259,7 +273,7 @@ impl Passphrases {
     }
 
     fn ask_twice(&self, key: &KeyInQuestion<'_>) -> Answer {
-        let of_key = format!("passphrase for new {} key with ID {}: ", key.alias(), key.id.short());
+        let of_key = format!("passphrase for new {} key with ID {}: ", self.alias(key), key.id.short());
         let Some(first) = self.prompt.ask_hidden(&format!("Enter {of_key}")) else {
             return Answer::EndOfInput;
         };
@@ -277,6 +291,11 @@ impl Passphrases {
             self.prompt.say(DIFFERENT);
             Answer::Unfit
         }
+    }
+
+    /// What a key is called towards people.
+    fn alias<'a>(&self, key: &KeyInQuestion<'a>) -> &'a str {
+        if self.by_role { key.role } else { key.alias() }
     }
 
     /// Held while somebody is asked, so that two keys never ask at once.
@@ -298,8 +317,8 @@ enum Answer {
     EndOfInput,
 }
 
-fn end_of_input(key: KeyInQuestion<'_>) -> PassphraseError {
-    PassphraseError::EndOfInput { alias: key.alias().to_owned(), key: key.id }
+fn end_of_input(alias: &str, key: KeyId) -> PassphraseError {
+    PassphraseError::EndOfInput { alias: alias.to_owned(), key }
 }
 
 fn long_enough(variable: &Variable) -> Result<Passphrase, PassphraseError> {

@@ -22,7 +22,7 @@ mod tag;
 use std::sync::Arc;
 
 use countersign_core::author::{Draft, Edition};
-use countersign_core::key::KeyId;
+use countersign_core::key::{KeyId, PublicKey};
 use countersign_core::name::RoleName;
 use countersign_core::time::{DateTime, UpdateStart};
 use countersign_core::trust::TrustedCollection;
@@ -58,6 +58,8 @@ pub struct Publisher {
 pub struct PublishOptions {
     /// Which root key a new collection gets.
     pub root_key: RootKey,
+    /// The certificate of the root key of a new collection; one is made if there is none here.
+    pub root_certificate: Option<PublicKey>,
     /// Who makes and keeps the snapshot key of a new collection.
     pub snapshot_key: SnapshotKey,
 }

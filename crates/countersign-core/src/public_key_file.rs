@@ -7,7 +7,7 @@
 
 use thiserror::Error;
 
-use crate::certificate::{CertificateBundle, CertificateError};
+use crate::certificate::{CertificateError, FirstCertificate};
 use crate::key::{KeyType, PublicKey, bare_of_spki};
 use crate::pem::{self, PemError};
 use crate::time::UpdateStart;
@@ -50,9 +50,7 @@ pub fn write(key: &PublicKey, signer: &str) -> Option<String> {
 }
 
 fn of_certificate(text: &[u8], at: UpdateStart) -> Result<PublicKey, CertificateError> {
-    let certificate = CertificateBundle::parse(text)?;
-    certificate.check_leaf(at)?;
-    let key_type = match certificate.public_key().key_type() {
+    let key_type = match FirstCertificate::read(text, at)?.key.key_type() {
         Some(KeyType::Rsa) => KeyType::RsaX509,
         _ => KeyType::EcdsaX509,
     };

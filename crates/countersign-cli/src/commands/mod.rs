@@ -43,7 +43,7 @@ pub(crate) async fn run(command: Command, app: &App, face: trust::Face) -> anyho
         Command::Logout(args) => logout::run(&args, app).await,
         Command::Why(args) => why::run(args, app).await,
         Command::Repo(args) => repo::run(args, app).await,
-        Command::Key(args) => key::run(&args, app),
+        Command::Key(args) => key::run(&args, app).await,
         Command::Status(args) => status::run(args, app).await,
         Command::Trust(args) => trust::run(args, app, face).await,
         Command::Shim(args) => shim::run(&args, app),
@@ -51,6 +51,7 @@ pub(crate) async fn run(command: Command, app: &App, face: trust::Face) -> anyho
         Command::Tuf(args) => tuf::run(args, app).await,
         Command::Server(args) => server::run(args, app).await,
         Command::Doctor(args) => doctor::run(args, app).await,
+        Command::Notary(args) => Ok(crate::notary::run(args.words).await),
         Command::Demo(args) => demo::run(args, app).await,
         Command::Generate(args) => generate::run(&args, app.printer()),
     }

@@ -10,6 +10,7 @@ mod help;
 mod interop;
 mod keys;
 mod login;
+mod notary;
 mod output;
 mod peers;
 mod policy;

@@ -174,6 +174,14 @@ pub enum PublisherError {
         /// Why.
         source: FetchError,
     },
+    /// The certificate that was given for the root key cannot be used.
+    #[error("the root certificate cannot be used for `{gun}`: {reason}; nothing was made")]
+    RootCertificate {
+        /// The collection.
+        gun: Gun,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// The root key's certificate cannot be made.
     #[error("the root key's certificate cannot be made")]
     Certificate(#[source] CertificateError),

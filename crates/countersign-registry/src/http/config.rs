@@ -25,6 +25,8 @@ pub struct HttpConfig {
     pub extra_roots: Vec<CertificateDer<'static>>,
     /// Directories with one directory per host, `<host[:port]>`, that holds `*.crt`, `NAME.cert` and `NAME.key`.
     pub host_directories: Vec<PathBuf>,
+    /// Our certificate for every host, besides those of the directories: files in PEM, with its key.
+    pub client_certificate: Option<(PathBuf, PathBuf)>,
     /// Which proxy leads where.
     pub proxies: Proxies,
     /// Hosts (`host` or `host:port`) that plain HTTP may be spoken with, besides this machine.
@@ -65,6 +67,7 @@ impl Default for HttpConfig {
             system_roots: SystemRoots::Platform,
             extra_roots: Vec::new(),
             host_directories: Vec::new(),
+            client_certificate: None,
             proxies: Proxies::default(),
             insecure_hosts: BTreeSet::new(),
             connect_timeout: Duration::from_secs(30),

@@ -58,6 +58,12 @@ impl HostFiles {
         }
         Ok(())
     }
+
+    /// Adds one of our certificates with its key.
+    pub(super) fn add_identity(&mut self, certificate: &Path, key: &Path) -> Result<(), HostFilesError> {
+        self.identities.push((certificates(certificate)?, private_key(key)?));
+        Ok(())
+    }
 }
 
 /// Files for a host that can't be used. The first two speak Docker's words.

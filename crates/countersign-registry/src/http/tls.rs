@@ -22,6 +22,7 @@ pub(super) struct TlsConfigs {
     system: Arc<LazyRoots>,
     extra: Vec<CertificateDer<'static>>,
     directories: Vec<PathBuf>,
+    client_certificate: Option<(PathBuf, PathBuf)>,
     by_host: Mutex<HashMap<String, Arc<ClientConfig>>>,
 }
 
@@ -33,6 +34,7 @@ impl TlsConfigs {
             provider,
             extra: config.extra_roots.clone(),
             directories: config.host_directories.clone(),
+            client_certificate: config.client_certificate.clone(),
             by_host: Mutex::default(),
         }
     }
@@ -64,6 +66,9 @@ impl TlsConfigs {
                     files.read(&directory.join(format!("{host}:443"))).map_err(unusable)?;
                 }
             }
+        }
+        if let Some((certificate, key)) = &self.client_certificate {
+            files.add_identity(certificate, key).map_err(unusable)?;
         }
         let mut authorities = files.authorities;
         authorities.extend(self.extra.iter().cloned());

@@ -30,7 +30,7 @@ const DEPTH: usize = 16;
 #[derive(Clone, Debug)]
 pub(crate) struct Collection {
     pub(crate) gun: Gun,
-    roles: Vec<RoleName>,
+    pub(crate) roles: Vec<RoleName>,
 }
 
 /// Looks at every collection, or only at the one in question.

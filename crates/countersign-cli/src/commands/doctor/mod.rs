@@ -1,6 +1,6 @@
 //! `doctor`: what is wrong on this machine, and what can be done about it. It changes nothing.
 
-mod cached;
+pub(crate) mod cached;
 mod collection;
 mod configuration;
 mod environment;

@@ -9,6 +9,9 @@ mod publish;
 mod reset;
 mod status;
 
+pub(crate) use self::list::target_table;
+pub(crate) use self::status::staged_table;
+
 use clap::Subcommand;
 use countersign_client::remote_http::Access;
 use countersign_client::updater::{Refreshed, Roles, UpdateError};

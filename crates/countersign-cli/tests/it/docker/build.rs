@@ -49,7 +49,11 @@ fn every_image_of_a_build_is_written_as_its_digest() {
     assert_eq!(fs::read_to_string(bench.world.path("context/Dockerfile")).expect("ours"), dockerfile);
     assert_eq!(bench.variable("DOCKER_CONTENT_TRUST"), None);
     assert_eq!(bench.get("policy"), "", "the classic builder knows no policies");
-    assert!(output.stderr.contains(&format!("Tagging {base}@{base_digest} as {base}:1")), "{}", output.stderr);
+    assert!(
+        output.stderr.contains(&format!("Tagging {base}@{base_digest} as {base}:1")),
+        "{}",
+        output.stderr
+    );
     assert!(bench.get("images").contains(&format!("{base}:1 sha256:")), "it was tagged");
 }
 
