@@ -45,7 +45,7 @@ impl Publisher {
         let cached = self.updater.cache().load(&settings.gun, &roles, &settings.limits).await?;
         let Some(root) = cached.files.get(&TopRole::Root.into()) else { return Ok(None) };
         let refused = |error: TrustError| PublisherError::Begun(settings.gun.clone(), error.into());
-        let environment = Arc::new(settings.environment(UpdateStart(now)));
+        let environment = Arc::new(settings.environment(UpdateStart(now), Roles::Publish));
         let root =
             RootPhase::trust_cached(environment.clone(), root.clone(), Seen::default()).map_err(refused)?;
         let end = root.clone().finish_root().err();

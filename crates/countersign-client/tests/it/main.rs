@@ -10,6 +10,7 @@ mod attacks;
 mod bad_answers;
 mod cache;
 mod changelist;
+mod demands;
 mod export;
 mod import;
 mod keystore;
