@@ -58,7 +58,7 @@ pub(crate) struct Sim {
 }
 
 /// The files of one moment.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Files {
     pub(crate) root: Bytes,
     pub(crate) timestamp: Bytes,
