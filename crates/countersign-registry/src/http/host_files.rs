@@ -111,7 +111,7 @@ fn read(path: &Path) -> Result<Vec<u8>, HostFilesError> {
     fs::read(path).map_err(failed)
 }
 
-fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, HostFilesError> {
+pub(super) fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, HostFilesError> {
     let wrong = || HostFilesError::Content { path: path.to_owned(), expected: "certificate" };
     let text = read(path)?;
     let found: Vec<_> =
@@ -119,7 +119,7 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, HostFilesEr
     if found.is_empty() { Err(wrong()) } else { Ok(found) }
 }
 
-fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, HostFilesError> {
+pub(super) fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, HostFilesError> {
     let text = zeroize::Zeroizing::new(read(path)?);
     let wrong = |_| HostFilesError::Content { path: path.to_owned(), expected: "unencrypted private key" };
     PrivateKeyDer::from_pem_slice(&text).map_err(wrong)
