@@ -5,6 +5,7 @@
 mod archives;
 mod demo;
 mod doctor;
+mod engines;
 mod help;
 mod interop;
 mod keys;

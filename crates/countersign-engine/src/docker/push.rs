@@ -34,7 +34,9 @@ impl DockerEngine {
         let mut sent = Sent::new(reference.familiar(), tag, hello.is_podman);
         while let Some(message) = messages.next().await? {
             sent.hear(&message)?;
-            message.show(output);
+            if !(hello.is_podman && Report::of_words(&message.status).is_some()) {
+                message.show(output);
+            }
         }
         let report = sent.report.ok_or(DaemonError::NoDigest(sent.reference))?;
         // Podman compresses anew with each push and does not keep what it sent.
@@ -45,12 +47,12 @@ impl DockerEngine {
                 return Err(DaemonError::OtherImage { reference, pushed: report.digest }.into());
             }
         }
-        // The length that it tells is that of the manifest before.
-        let length = if hello.is_podman {
-            length_of(&*self.registries, &reference, &report.digest).await?
-        } else {
-            report.size
-        };
+        let mut length = report.size;
+        if hello.is_podman {
+            // What it tells is the length of the manifest that the image once came with.
+            length = length_of(&*self.registries, &reference, &report.digest).await?;
+            output.line(&format!("{tag}: digest: {} size: {length}", report.digest));
+        }
         Ok(Pushed { tag: report.tag, digest: report.digest, length })
     }
 }

@@ -1,0 +1,5 @@
+//! `push` and `pull` through the engines that people have: Docker's daemon and podman, and how one is chosen.
+
+mod choice;
+mod docker;
+mod podman;
