@@ -167,7 +167,8 @@ pub fn answers(port: u16) -> bool {
     TcpStream::connect_timeout(&(Ipv4Addr::LOCALHOST, port).into(), Duration::from_secs(1)).is_ok()
 }
 
-fn free_port() -> u16 {
+/// A port of 127.0.0.1 that nobody listens on at the moment.
+pub(crate) fn free_port() -> u16 {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
         .and_then(|listener| listener.local_addr())
         .expect("a loopback port is free")

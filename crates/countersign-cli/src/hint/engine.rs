@@ -18,6 +18,9 @@ pub(super) fn daemon(error: &DaemonError) -> Option<String> {
         DaemonError::Endpoint(EndpointError::NoContext { .. }) => {
             "`docker context ls` shows the contexts that there are"
         }
+        DaemonError::Failed { message } if message.starts_with("Cannot overwrite digest") => {
+            "a daemon of this kind keeps one platform of an image; remove the one that is there first"
+        }
         DaemonError::OtherDigest { .. } => {
             "the daemon may be of a kind that does not keep digests, or somebody changes its answers; nothing was tagged"
         }

@@ -2,4 +2,6 @@
 
 mod choice;
 mod docker;
+mod platforms;
 mod podman;
+mod remote;
