@@ -3,11 +3,17 @@
 use std::error::Error;
 use std::io;
 
-use countersign_engine::docker::{DaemonError, EndpointError};
+use countersign_engine::docker::{Address, DaemonError, EndpointError};
 use countersign_engine::podman::PodmanError;
 
 /// What may help with a daemon.
 pub(super) fn daemon(error: &DaemonError) -> Option<String> {
+    if let DaemonError::PlainCredentials { address: Address::Tcp(tcp), .. } = error {
+        return Some(format!(
+            "reach it by TLS or ssh; `insecure_registries = [\"{}\"]` in the policy allows it in plain text",
+            tcp.authority
+        ));
+    }
     let text = match error {
         DaemonError::Connect { source, .. } if is_forbidden(&**source) => {
             "this user may not use the daemon's socket; `--engine local` needs no daemon"

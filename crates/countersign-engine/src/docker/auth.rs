@@ -9,15 +9,27 @@ use http::HeaderValue;
 use serde::Serialize;
 use zeroize::Zeroizing;
 
+use super::daemon::Daemon;
 use super::error::DaemonError;
 
 /// The header.
 pub(super) const X_REGISTRY_AUTH: &str = "x-registry-auth";
 
 /// The value of `X-Registry-Auth` for a registry's domain: base64url of JSON, `{}` where there are no credentials.
-pub(super) async fn registry_auth(store: &CredentialStore, domain: &str) -> Result<HeaderValue, DaemonError> {
+///
+/// # Errors
+/// [`DaemonError::PlainCredentials`]: there are some, and others than the daemon would hear them.
+pub(super) async fn registry_auth(
+    daemon: &Daemon,
+    store: &CredentialStore,
+    domain: &str,
+) -> Result<HeaderValue, DaemonError> {
     let key = server_key(domain);
     let credentials = store.lookup(key).await?;
+    if !credentials.is_anonymous() && !daemon.keeps_secrets() {
+        let (address, domain) = (daemon.address().clone(), domain.to_owned());
+        return Err(DaemonError::PlainCredentials { address, domain });
+    }
     let mut auth = AuthConfig::default();
     match &credentials {
         Credentials::Anonymous => {}
@@ -54,13 +66,24 @@ struct AuthConfig<'a> {
 
 #[cfg(test)]
 mod tests {
+    use countersign_registry::http::HttpConfig;
+
+    use super::super::daemon::Deadlines;
+    use super::super::endpoint::Address;
     use super::*;
+
+    fn daemon(address: &str) -> Daemon {
+        let address = Address::parse(address, None).expect("an address");
+        let http =
+            HttpConfig { insecure_hosts: ["named.example:2375".to_owned()].into(), ..HttpConfig::default() };
+        Daemon::new(&address, http, None, Deadlines::default()).expect("a daemon")
+    }
 
     async fn sent(config: &str, domain: &str) -> String {
         let dir = tempfile::tempdir().expect("a directory");
         std::fs::write(dir.path().join("config.json"), config).expect("a file");
         let store = CredentialStore::new(dir.path());
-        let value = registry_auth(&store, domain).await.expect("a header");
+        let value = registry_auth(&daemon(""), &store, domain).await.expect("a header");
         assert!(value.is_sensitive());
         let json = URL_SAFE.decode(value.as_bytes()).expect("base64url");
         String::from_utf8(json).expect("text")
@@ -84,5 +107,25 @@ mod tests {
         ] {
             assert_eq!(sent(config, domain).await, expected, "{domain}");
         }
+    }
+
+    #[tokio::test]
+    async fn credentials_are_not_sent_in_plain_text() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let config = r#"{"auths":{"r.example":{"auth":"bWU6c2VjcmV0"}}}"#;
+        std::fs::write(dir.path().join("config.json"), config).expect("a file");
+        let store = CredentialStore::new(dir.path());
+        let tls = Some(super::super::endpoint::Tls::default());
+        let secure = Address::parse("tcp://d.example:2376", tls).expect("an address");
+        let secure =
+            Daemon::new(&secure, HttpConfig::default(), None, Deadlines::default()).expect("a daemon");
+        assert!(registry_auth(&secure, &store, "r.example").await.is_ok());
+        for address in ["tcp://127.0.0.1:2375", "ssh://d.example", "unix:///d.sock", "tcp://named.example"] {
+            assert!(registry_auth(&daemon(address), &store, "r.example").await.is_ok(), "{address}");
+        }
+        let plain = daemon("tcp://d.example:2375");
+        let error = registry_auth(&plain, &store, "r.example").await.expect_err("in plain text");
+        assert!(matches!(error, DaemonError::PlainCredentials { .. }), "{error:?}");
+        assert!(registry_auth(&plain, &store, "other.example").await.is_ok(), "there is nothing to hide");
     }
 }

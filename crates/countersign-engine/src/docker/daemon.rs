@@ -56,6 +56,7 @@ pub(crate) struct Daemon {
     http: HttpClient,
     ssh: Option<SharedSsh>,
     fixed: Option<ApiVersion>,
+    keeps_secrets: bool,
     hello: OnceCell<Hello>,
     deadlines: Deadlines,
 }
@@ -86,6 +87,7 @@ impl Daemon {
             ..http
         };
         let mut ssh = None;
+        let mut keeps_secrets = true;
         let base = match address {
             Address::Unix(path) => {
                 config.dialer = Some(Dialer::new(Arc::new(UnixDial(path.clone()))));
@@ -98,6 +100,7 @@ impl Daemon {
                 NO_HOST.to_owned()
             }
             Address::Tcp(tcp) => {
+                keeps_secrets = tcp.tls.is_some() || allows_plain(&config, tcp);
                 secure(&mut config, tcp)
                     .map_err(|source| DaemonError::TlsFiles { address: address.clone(), source })?;
                 let scheme = if tcp.tls.is_some() { "https" } else { "http" };
@@ -105,11 +108,17 @@ impl Daemon {
             }
         };
         let http = HttpClient::new(config);
-        Ok(Self { address: address.clone(), base, http, ssh, fixed, hello: OnceCell::new(), deadlines })
+        let hello = OnceCell::new();
+        Ok(Self { address: address.clone(), base, http, ssh, fixed, keeps_secrets, hello, deadlines })
     }
 
     pub(super) fn address(&self) -> &Address {
         &self.address
+    }
+
+    /// Whether nobody but the daemon hears what it is told: then it may hear credentials.
+    pub(super) fn keeps_secrets(&self) -> bool {
+        self.keeps_secrets
     }
 
     /// Greets the daemon, once, and agrees on a version.
@@ -275,6 +284,11 @@ impl<'a> Call<'a> {
     pub(super) fn carrying(self, body: RequestBody) -> Self {
         Self { body, ..self }
     }
+}
+
+/// Whether plain text is all right: on this machine, and where the user says so.
+fn allows_plain(config: &HttpConfig, tcp: &Tcp) -> bool {
+    Url::parse(&format!("http://{}", tcp.authority)).is_ok_and(|url| config.allows_plain(&url))
 }
 
 /// What TLS with a daemon needs. Its own authorities, if there are some, are the only ones.

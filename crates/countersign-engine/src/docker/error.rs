@@ -101,6 +101,14 @@ pub enum DaemonError {
     /// Credentials for the registry can't be had.
     #[error(transparent)]
     Credentials(#[from] CredentialError),
+    /// There are credentials, and others than the daemon would hear them; nothing was sent.
+    #[error("the credentials for `{domain}` are not sent to the daemon at {address} in plain text")]
+    PlainCredentials {
+        /// The daemon.
+        address: Address,
+        /// The registry that they are for.
+        domain: String,
+    },
     /// It says that it pulled, and has no such image.
     #[error("the daemon was asked for `{wanted}` and {}", has(.found))]
     OtherDigest {

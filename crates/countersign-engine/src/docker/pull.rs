@@ -20,7 +20,7 @@ impl DockerEngine {
         output: &dyn Output,
     ) -> Result<Pulled, DaemonError> {
         let reference = image.reference();
-        let auth = registry_auth(&self.credentials, reference.domain()).await?;
+        let auth = registry_auth(&self.daemon, &self.credentials, reference.domain()).await?;
         let hello = self.daemon.hello().await?;
         let was_here = self.confirm(image).await?.is_some();
         let mut call = Call::post(&["images", "create"])

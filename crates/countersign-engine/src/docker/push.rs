@@ -24,7 +24,7 @@ impl DockerEngine {
     ) -> Result<Pushed, EngineError> {
         let reference = reference.clone().or_latest();
         let Some(tag) = reference.tag() else { return Err(EngineError::NoTag(reference)) };
-        let auth = registry_auth(&self.credentials, reference.domain()).await?;
+        let auth = registry_auth(&self.daemon, &self.credentials, reference.domain()).await?;
         let hello = self.daemon.hello().await?;
         if self.inspect(&reference).await?.is_none() {
             return Err(EngineError::NoSuchImage(reference));

@@ -1,9 +1,10 @@
-//! The local engine against a registry, and the docker engine against daemons, that behave and that don't.
+//! The local engine against a registry, and the docker engine against daemons, and podman's program, that behave and that don't.
 
 #![expect(clippy::expect_used, clippy::panic, reason = "a test says what it needs")]
 
 mod daemon;
 mod fake;
+mod program;
 mod pull;
 mod push;
 
