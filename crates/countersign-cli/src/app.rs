@@ -11,18 +11,17 @@ use countersign_client::remote::Remote;
 use countersign_client::remote_http::{Access, HttpRemote};
 use countersign_client::updater::{OfflineUse, Releases, UpdateSettings, Updater};
 use countersign_core::name::Gun;
-use countersign_engine::{Engine, LocalEngine, Registries};
+use countersign_engine::{Engine, Registries};
 use countersign_registry::auth::{Realms, Session, SessionParts, Tokens};
 use countersign_registry::client::{RegistryClient, RegistryParts};
 use countersign_registry::credentials::{CredentialStore, Stored};
-use countersign_registry::descriptor::Descriptor;
 use countersign_registry::http::HttpClient;
-use countersign_registry::reference::{DEFAULT_DOMAIN, ImageReference};
+use countersign_registry::reference::DEFAULT_DOMAIN;
 use url::Url;
 use zeroize::Zeroizing;
 
 use crate::context::Context;
-use crate::engine::{EngineArgs, EngineName};
+use crate::engine::{EngineArgs, choose};
 use crate::no_server::NoServer;
 use crate::output::Printer;
 use crate::policy::SnapshotKey;
@@ -92,13 +91,11 @@ impl App {
     }
 
     /// Who keeps the images.
-    pub(crate) fn engine(&self, args: EngineArgs) -> anyhow::Result<Arc<dyn Engine>> {
-        match args.name() {
-            EngineName::Local => Ok(Arc::new(LocalEngine::new(self.context.store()?, self.registries()?))),
-        }
+    pub(crate) async fn engine(&self, args: &EngineArgs) -> anyhow::Result<Arc<dyn Engine>> {
+        choose(args, self).await?.open(self)
     }
 
-    /// Makes clients of registries, each with the credentials that are kept for it.
+    /// What makes clients of registries, with the credentials that are kept for each.
     pub(crate) fn registries(&self) -> anyhow::Result<Arc<dyn Registries>> {
         let (http, tokens, credentials) = (self.http()?, self.tokens.clone(), self.credentials());
         Ok(Arc::new(move |domain: &str| {
@@ -109,17 +106,6 @@ impl App {
                 credentials: Arc::new(Stored::new(credentials.clone(), domain)),
             })
         }))
-    }
-
-    /// What a name means here, if the engine can tell without moving anything.
-    pub(crate) fn local_descriptor(
-        &self,
-        args: EngineArgs,
-        image: &ImageReference,
-    ) -> anyhow::Result<Option<Descriptor>> {
-        match args.name() {
-            EngineName::Local => Ok(self.context.store()?.resolve(image)?),
-        }
     }
 
     /// What publishes a collection.

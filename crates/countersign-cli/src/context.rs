@@ -122,9 +122,14 @@ impl Context {
         Ok(PathBuf::from(home).join(".local/share/countersign"))
     }
 
+    /// Where the local images are.
+    pub(crate) fn images_dir(&self) -> Result<PathBuf, PlaceError> {
+        Ok(self.data_dir()?.join("images"))
+    }
+
     /// The local images.
     pub(crate) fn store(&self) -> anyhow::Result<Store> {
-        Ok(Store::open(&self.data_dir()?.join("images"))?)
+        Ok(Store::open(&self.images_dir()?)?)
     }
 
     /// How requests are made.

@@ -1,5 +1,6 @@
 //! What may help. Libraries say what is wrong; only the program knows what a person can do about it here.
 
+mod engine;
 mod tuf;
 
 use std::error::Error;
@@ -15,6 +16,7 @@ use countersign_core::certificate::CertificateError;
 use countersign_core::name::TopRole;
 use countersign_core::trust::{LeafError, TrustError};
 use countersign_engine::EngineError;
+use countersign_engine::docker::DaemonError;
 use countersign_registry::auth::AuthError;
 use countersign_registry::client::RegistryError;
 use countersign_registry::http::{HttpError, TlsFault};
@@ -67,6 +69,9 @@ pub(crate) fn hint(error: &(dyn Error + 'static)) -> Option<String> {
     }
     if let Some(error) = error.downcast_ref::<EngineError>() {
         return engine(error);
+    }
+    if let Some(error) = error.downcast_ref::<DaemonError>() {
+        return engine::daemon(error);
     }
     if let Some(error) = error.downcast_ref::<RegistryError>() {
         return registry(error);
@@ -260,6 +265,10 @@ fn engine(error: &EngineError) -> Option<String> {
             Some("`--platform` chooses one that there is".to_owned())
         }
         EngineError::Store(error) => store(error),
+        EngineError::Daemon(error) => engine::daemon(error),
+        EngineError::Podman(error) => engine::podman(error),
+        EngineError::UnknownLength { source, .. } => registry(source),
+        EngineError::NotWithThis { .. } => Some("`--engine local` supports it".to_owned()),
         EngineError::NoSuchImage(_) => Some(
             "`countersign images` shows what is here; `countersign load` brings images from archives"
                 .to_owned(),

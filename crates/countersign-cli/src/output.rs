@@ -4,9 +4,12 @@
 
 use std::fmt::Display;
 use std::io::{self, IsTerminal as _, Write};
+use std::os::fd::AsFd;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
+use rustix::termios::tcgetwinsize;
 
 /// For `error:`.
 pub(crate) const ERROR: Style = AnsiColor::Red.on_default().bold();
@@ -23,24 +26,35 @@ pub(crate) const FAINT: Style = Style::new().dimmed();
 
 type Sink = Mutex<Box<dyn Write + Send>>;
 
+/// Where something is written.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Stream {
+    /// Standard output.
+    Data,
+    /// Standard error.
+    Talk,
+}
+
 /// Writes what the program has to say.
 pub(crate) struct Printer {
     data: Sink,
     talk: Sink,
     quiet: bool,
     bars: bool,
+    columns: [Option<u16>; 2],
 }
 
 impl Printer {
     /// One for the streams of this process.
     pub(crate) fn of_process(quiet: bool) -> Self {
         let bars = !quiet && io::stderr().is_terminal();
-        Self { bars, ..Self::new(Box::new(anstream::stdout()), Box::new(anstream::stderr()), quiet) }
+        let columns = [columns(&io::stdout()), columns(&io::stderr())];
+        Self { bars, columns, ..Self::new(Box::new(anstream::stdout()), Box::new(anstream::stderr()), quiet) }
     }
 
     /// One that writes to `data` and `talk`, never a progress bar.
     pub(crate) fn new(data: Box<dyn Write + Send>, talk: Box<dyn Write + Send>, quiet: bool) -> Self {
-        Self { data: Mutex::new(data), talk: Mutex::new(talk), quiet, bars: false }
+        Self { data: Mutex::new(data), talk: Mutex::new(talk), quiet, bars: false, columns: [None; 2] }
     }
 
     /// Whether only what was asked for is wanted, and errors.
@@ -51,6 +65,19 @@ impl Printer {
     /// Whether somebody watches, so that bars may move.
     pub(crate) fn shows_bars(&self) -> bool {
         self.bars
+    }
+
+    /// How wide a stream is, if it is a terminal on which the cursor may be moved.
+    pub(crate) fn columns(&self, stream: Stream) -> Option<u16> {
+        self.columns[stream as usize]
+    }
+
+    /// Writes text to a stream as it is.
+    pub(crate) fn write(&self, stream: Stream, text: &str) -> io::Result<()> {
+        match stream {
+            Stream::Data => self.data_text(text),
+            Stream::Talk => lock(&self.talk).write_all(text.as_bytes()),
+        }
     }
 
     /// Writes a line of data.
@@ -79,7 +106,7 @@ impl Printer {
 
     /// Says something that must be heard. That nobody can hear it stops nothing.
     pub(crate) fn tell(&self, line: impl Display) {
-        let _ = writeln!(lock(&self.talk), "{line}");
+        let _ = self.write(Stream::Talk, &format!("{line}\n"));
     }
 
     /// Says something that is no error yet.
@@ -91,6 +118,15 @@ impl Printer {
     pub(crate) fn hint(&self, text: impl Display) {
         self.tell(format_args!("{HINT}hint:{HINT:#} {text}"));
     }
+}
+
+/// The width of a terminal whose cursor may be moved; escapes are taken out where colours are not wanted.
+fn columns(stream: &(impl AsFd + anstream::stream::RawStream)) -> Option<u16> {
+    if !stream.is_terminal() || AutoStream::choice(stream) == ColorChoice::Never {
+        return None;
+    }
+    let size = tcgetwinsize(stream);
+    Some(size.ok().map(|size| size.ws_col).filter(|columns| *columns > 0).unwrap_or(200))
 }
 
 fn lock(sink: &Sink) -> MutexGuard<'_, Box<dyn Write + Send>> {

@@ -60,6 +60,15 @@ pub(crate) enum Refusal {
     /// A question about something that needs no trust data.
     #[error("a digest says by itself which image is meant; name a tag")]
     NoTag,
+    /// Another engine than Docker's, and a daemon of Docker's.
+    #[error("`--host` and `--context` name a daemon, which only the engine `docker` has")]
+    DaemonOfOtherEngine,
+    /// A variable that names no engine.
+    #[error("`COUNTERSIGN_ENGINE` is `{}`, which is none of docker, podman and local", value.escape_debug())]
+    EngineVariable {
+        /// Its value.
+        value: String,
+    },
     /// A push of something that has no tag which could be signed.
     #[error("cannot push a digest reference")]
     PushDigest,
@@ -79,7 +88,14 @@ impl Refusal {
 
     /// Whether it is the command line that can't be.
     pub(crate) fn is_usage(&self) -> bool {
-        matches!(self, Self::TagWithAll | Self::NoTag | Self::PushDigest)
+        matches!(
+            self,
+            Self::TagWithAll
+                | Self::NoTag
+                | Self::PushDigest
+                | Self::DaemonOfOtherEngine
+                | Self::EngineVariable { .. }
+        )
     }
 }
 

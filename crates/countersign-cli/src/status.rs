@@ -7,6 +7,8 @@ use countersign_client::tuf::{TufError, TufRepositoryError, TufTargetError};
 use countersign_client::updater::UpdateError;
 use countersign_core::trust::TrustError;
 use countersign_engine::EngineError;
+use countersign_engine::docker::DaemonError;
+use countersign_engine::podman::PodmanError;
 use countersign_registry::client::RegistryError;
 use countersign_registry::reference::ReferenceError;
 use countersign_registry::transfer::TransferError;
@@ -40,6 +42,10 @@ pub(crate) fn of(error: &(dyn Error + 'static)) -> Option<ExitStatus> {
     }
     let is_refused = match error.downcast_ref::<EngineError>() {
         Some(EngineError::Transfer(error)) => is_refused_transfer(error),
+        Some(
+            EngineError::Daemon(DaemonError::OtherDigest { .. })
+            | EngineError::Podman(PodmanError::OtherDigest { .. }),
+        ) => true,
         Some(_) => false,
         None => error.downcast_ref::<TransferError>().is_some_and(is_refused_transfer),
     };

@@ -1,5 +1,6 @@
 //! The engine that needs no daemon: the local image store and the registry client.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
@@ -7,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use countersign_core::digest::Digest;
-use countersign_registry::client::{RegistryClient, RegistryError, Repository};
+use countersign_registry::client::Repository;
 use countersign_registry::descriptor::{Descriptor, Platform};
 use countersign_registry::reference::ImageReference;
 use countersign_registry::store::{Limits, Store, StoredImage, Transfer};
@@ -16,26 +17,16 @@ use countersign_registry::transfer::{
 };
 use tokio::task::spawn_blocking;
 
-use crate::engine::{Engine, EngineImage, LoadedImage, Pulled, Pushed};
+use crate::engine::{Engine, EngineImage, LoadedImage, LocalImage, Pulled, Pushed, is_id};
 use crate::error::EngineError;
+use crate::output::Output;
 use crate::pinned::Pinned;
+use crate::registries::Registries;
 
-/// Makes the client of a registry, by its domain as in image references.
-pub trait Registries: Send + Sync {
-    /// The client; nothing is asked of the registry yet.
-    fn registry(&self, domain: &str) -> Result<RegistryClient, RegistryError>;
-}
+/// The name of the built-in engine.
+pub const LOCAL: &str = "local";
 
-impl<F> Registries for F
-where
-    F: Fn(&str) -> Result<RegistryClient, RegistryError> + Send + Sync,
-{
-    fn registry(&self, domain: &str) -> Result<RegistryClient, RegistryError> {
-        self(domain)
-    }
-}
-
-/// The built-in engine, `local`.
+/// The built-in engine, [`LOCAL`].
 ///
 /// An image that was pulled has its pinned name in the store from then on, whether or not it is tagged, so that no
 /// garbage collection takes it.
@@ -78,37 +69,36 @@ impl LocalEngine {
 #[async_trait]
 impl Engine for LocalEngine {
     fn name(&self) -> &'static str {
-        "local"
+        LOCAL
     }
 
-    async fn push(
-        &self,
-        reference: &ImageReference,
-        progress: Arc<dyn Progress>,
-    ) -> Result<Pushed, EngineError> {
+    async fn push(&self, reference: &ImageReference, output: Arc<dyn Output>) -> Result<Pushed, EngineError> {
         let reference = reference.clone().or_latest();
         let Some(tag) = reference.tag().map(str::to_owned) else { return Err(EngineError::NoTag(reference)) };
         let repository = self.repository(&reference)?;
+        let refers = format!("The push refers to repository [{}]", reference.name());
         let Outgoing { root, mount_from, transfer } =
             self.with_store(move |store| Outgoing::find(store, &reference)).await?;
+        output.line(&refers);
         let sent = push(Push {
             repository,
             tag: Some(tag.clone()),
             root,
             source: Arc::new(transfer),
             mount_from,
-            progress,
+            progress: Arc::<dyn Output>::clone(&output),
             parallel: PARALLEL_UPLOADS,
         });
         let sent = sent.await?;
+        output.line(&format!("{tag}: digest: {} size: {}", sent.digest, sent.size));
         Ok(Pushed { tag, digest: sent.digest, length: sent.size })
     }
 
     async fn pull(
         &self,
         image: &Pinned,
-        platform: &Platform,
-        progress: Arc<dyn Progress>,
+        platform: Option<&Platform>,
+        output: Arc<dyn Output>,
     ) -> Result<Pulled, EngineError> {
         let repository = self.repository(image.reference())?;
         let name = image.reference().clone();
@@ -120,11 +110,13 @@ impl Engine for LocalEngine {
                 Ok::<_, EngineError>((store.resolve(&name)?.is_some(), transfer))
             })
             .await?;
+        output.line(&format!("{}: Pulling from {}", image.familiar(), image.reference().path()));
+        let progress: Arc<dyn Progress> = Arc::<dyn Output>::clone(&output);
         let noticing = Arc::new(Noticing { progress, news: AtomicBool::new(false) });
         let pulled = pull(Pull {
             repository,
             digest: *image.digest(),
-            platforms: Platforms::Only(platform.clone()),
+            platforms: Platforms::Only(platform.cloned().unwrap_or_else(Platform::host)),
             sink: Arc::new(transfer.clone()),
             progress: Arc::<Noticing>::clone(&noticing),
             parallel: PARALLEL_DOWNLOADS,
@@ -134,6 +126,8 @@ impl Engine for LocalEngine {
         self.with_store(move |store| store.tag(&name, &root)).await?;
         drop(transfer);
         let was_here = had_name && !noticing.news.load(Ordering::Relaxed);
+        output.line(&format!("Digest: {}", image.digest()));
+        output.line(&image.status_line(was_here));
         Ok(Pulled { digest: *image.digest(), was_here })
     }
 
@@ -146,10 +140,29 @@ impl Engine for LocalEngine {
         .await
     }
 
-    async fn resolve(&self, reference: &ImageReference) -> Result<Option<Digest>, EngineError> {
+    async fn resolve(&self, reference: &ImageReference) -> Result<Option<LocalImage>, EngineError> {
         let reference = reference.clone();
         let found = self.with_store(move |store| store.resolve(&reference)).await?;
-        Ok(found.map(|descriptor| descriptor.digest))
+        let image = |found: Descriptor| LocalImage { id: found.digest, digests: vec![found.digest] };
+        Ok(found.map(image))
+    }
+
+    async fn image_id(&self, id: &str) -> Result<Option<Digest>, EngineError> {
+        let Some(beginning) = is_id(id) else { return Ok(None) };
+        let stored = self.with_store(Store::list).await?;
+        let digests: BTreeSet<_> = stored.into_iter().map(|image| image.descriptor.digest).collect();
+        let mut matching = digests.into_iter().filter(|digest| digest.hex().starts_with(beginning));
+        // Of two that begin so, neither is meant.
+        Ok(matching.next().filter(|_| matching.next().is_none()))
+    }
+
+    async fn planned_push(&self, reference: &ImageReference) -> Result<Option<Descriptor>, EngineError> {
+        let reference = reference.clone();
+        self.with_store(move |store| match store.resolve(&reference)? {
+            Some(found) => Ok(Some(found)),
+            None => Err(EngineError::NoSuchImage(reference)),
+        })
+        .await
     }
 
     async fn images(&self) -> Result<Vec<EngineImage>, EngineError> {

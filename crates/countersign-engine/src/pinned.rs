@@ -38,6 +38,12 @@ impl Pinned {
         &self.reference
     }
 
+    /// Docker's last line about a pull of it.
+    pub(crate) fn status_line(&self, was_here: bool) -> String {
+        let status = if was_here { "Image is up to date" } else { "Downloaded newer image" };
+        format!("Status: {status} for {}", self.familiar())
+    }
+
     /// As a person writes it: `app@sha256:…`.
     pub fn familiar(&self) -> String {
         self.reference.familiar()

@@ -37,6 +37,7 @@ pub struct Daemon {
     name: String,
     child: Child,
     log: PathBuf,
+    is_asked: bool,
 }
 
 impl Daemon {
@@ -65,6 +66,27 @@ impl Daemon {
         panic!("{name} found its port taken {ATTEMPTS} times")
     }
 
+    /// Starts one that listens on no port, and returns it once `ready` says so; without, what it said.
+    ///
+    /// When it is dropped it is asked to end, and killed only if it doesn't: it may have children that it alone can end.
+    ///
+    /// # Panics
+    /// With what it said, when it neither ends nor is ready in time.
+    pub fn start_on_socket(
+        name: &str,
+        log: &Path,
+        invocation: &Invocation,
+        ready: impl Fn() -> bool,
+    ) -> Result<Self, String> {
+        let mut daemon = Self::spawn(name, log, invocation);
+        daemon.is_asked = true;
+        match daemon.wait_until_ready(ready) {
+            Ok(()) => Ok(daemon),
+            Err(Failure::Ended) => Err(daemon.said()),
+            Err(Failure::Deadline) => panic!("{name} was not ready in time:\n{}", daemon.said()),
+        }
+    }
+
     fn spawn(name: &str, log: &Path, invocation: &Invocation) -> Self {
         let file = File::create(log).expect("a log can be written");
         let mut command = invocation.command();
@@ -73,7 +95,12 @@ impl Daemon {
             .stdout(file.try_clone().expect("a file can be shared"))
             .stderr(file)
             .process_group(0);
-        Self { name: name.to_owned(), child: invocation.spawn(&mut command), log: log.to_owned() }
+        Self {
+            name: name.to_owned(),
+            child: invocation.spawn(&mut command),
+            log: log.to_owned(),
+            is_asked: false,
+        }
     }
 
     fn wait_until_ready(&mut self, ready: impl Fn() -> bool) -> Result<(), Failure> {
@@ -116,6 +143,10 @@ impl Daemon {
 
 impl Drop for Daemon {
     fn drop(&mut self) {
+        if self.is_asked {
+            signal(&self.child, Signal::TERM);
+            wait(&mut self.child, DEADLINE);
+        }
         kill_group(&mut self.child);
         if thread::panicking() {
             let said = self.said();
@@ -136,7 +167,8 @@ pub fn answers(port: u16) -> bool {
     TcpStream::connect_timeout(&(Ipv4Addr::LOCALHOST, port).into(), Duration::from_secs(1)).is_ok()
 }
 
-fn free_port() -> u16 {
+/// A port of 127.0.0.1 that nobody listens on at the moment.
+pub(crate) fn free_port() -> u16 {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
         .and_then(|listener| listener.local_addr())
         .expect("a loopback port is free")

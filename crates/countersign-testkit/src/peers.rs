@@ -13,21 +13,25 @@
 //! assert_eq!(output.code, Some(1));
 //! ```
 
+mod docker_daemon;
 mod docker_registry;
 mod mariadb;
 mod notary_client;
 mod notary_server;
 mod notary_signer;
+mod podman;
 
 use std::env;
 use std::io::{self, Write as _};
 use std::path::PathBuf;
 
+pub use docker_daemon::DockerDaemon;
 pub use docker_registry::{DockerRegistry, Options as DockerRegistryOptions};
 pub use mariadb::MariaDb;
 pub use notary_client::{NotaryClient, PASSPHRASE};
 pub use notary_server::NotaryServer;
 pub use notary_signer::NotarySigner;
+pub use podman::{Podman, PodmanService};
 
 /// Whether all `programs` are installed. If not, the test that asks is to return: it says here that it skips.
 ///

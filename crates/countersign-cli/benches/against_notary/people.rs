@@ -144,7 +144,10 @@ impl Person {
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .env("HOME", self.home.path());
-        command.env("DOCKER_CONFIG", self.home.path()).env("DOCKER_CONTENT_TRUST_SERVER", &self.server);
+        command
+            .env("COUNTERSIGN_ENGINE", "local")
+            .env("DOCKER_CONFIG", self.home.path())
+            .env("DOCKER_CONTENT_TRUST_SERVER", &self.server);
         for name in [
             "DOCKER_CONTENT_TRUST_ROOT",
             "DOCKER_CONTENT_TRUST_REPOSITORY",

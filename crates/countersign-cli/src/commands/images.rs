@@ -1,4 +1,4 @@
-//! `images`: what the local store has.
+//! `images`: what the engine has.
 
 use countersign_core::time::DateTime;
 use countersign_engine::EngineImage;
@@ -10,7 +10,7 @@ use crate::exit::ExitStatus;
 use crate::table::table;
 use crate::time;
 
-/// List the images in the local store
+/// List the images that the engine has
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Print JSON, one object for each image
@@ -25,7 +25,7 @@ pub(crate) struct Args {
 
 /// Prints a table as `docker images` does; with `--quiet` the digests alone.
 pub(crate) async fn run(args: &Args, app: &App) -> anyhow::Result<ExitStatus> {
-    let images = app.engine(args.engine)?.images().await?;
+    let images = app.engine(&args.engine).await?.images().await?;
     if args.json {
         for image in &images {
             app.printer().data(json(image))?;

@@ -1,4 +1,4 @@
-//! `load`: an archive's images into the local store.
+//! `load`: an archive's images into the engine.
 
 use std::path::PathBuf;
 
@@ -8,9 +8,10 @@ use crate::app::App;
 use crate::engine::EngineArgs;
 use crate::exit::ExitStatus;
 
-/// Load images from an archive into the local store
+/// Load images from an archive
 ///
-/// Takes an OCI image layout (a directory, a tar, a gzipped tar) and what `docker save` writes.
+/// The local store takes an OCI image layout (a directory, a tar, a gzipped tar) and what `docker save` writes. A daemon takes
+/// what its `docker load` takes.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The archive, or the directory of an OCI image layout
@@ -26,7 +27,7 @@ pub(crate) struct Args {
 /// Loads the images and prints their names, or the digest of one that has none.
 pub(crate) async fn run(args: Args, app: &App) -> anyhow::Result<ExitStatus> {
     let name = args.name.map(ImageReference::or_latest);
-    let loaded = app.engine(args.engine)?.load(&args.path, name.as_ref()).await?;
+    let loaded = app.engine(&args.engine).await?.load(&args.path, name.as_ref()).await?;
     for image in loaded {
         let line = match image.reference {
             Some(reference) => format!("Loaded image: {}", reference.familiar()),

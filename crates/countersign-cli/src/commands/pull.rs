@@ -53,9 +53,8 @@ pub(crate) async fn run(args: Args, app: &App) -> anyhow::Result<ExitStatus> {
     if args.image.is_name_only() && !args.all_tags {
         app.printer().status("Using default tag: latest")?;
     }
-    let engine = app.engine(args.engine)?;
-    let platform = args.platform.unwrap_or_else(Platform::host);
-    let pull = Pull { app, engine, platform };
+    let engine = app.engine(&args.engine).await?;
+    let pull = Pull { app, engine, platform: args.platform };
     if args.all_tags {
         return pull.all(&args.image).await;
     }
@@ -69,7 +68,7 @@ pub(crate) async fn run(args: Args, app: &App) -> anyhow::Result<ExitStatus> {
 struct Pull<'run> {
     app: &'run App,
     engine: Arc<dyn Engine>,
-    platform: Platform,
+    platform: Option<Platform>,
 }
 
 impl Pull<'_> {
@@ -152,12 +151,7 @@ impl Pull<'_> {
 
     async fn fetch(&self, pinned: &Pinned) -> anyhow::Result<()> {
         let printer = self.app.printer();
-        let familiar = pinned.familiar();
-        printer.status(format_args!("{familiar}: Pulling from {}", pinned.reference().path()))?;
-        let pulled = self.engine.pull(pinned, &self.platform, progress::shown_by(printer)).await?;
-        printer.status(format_args!("Digest: {}", pulled.digest))?;
-        let status = if pulled.was_here { "Image is up to date" } else { "Downloaded newer image" };
-        printer.status(format_args!("Status: {status} for {familiar}"))?;
+        self.engine.pull(pinned, self.platform.as_ref(), progress::shown_by(printer)).await?;
         Ok(())
     }
 }

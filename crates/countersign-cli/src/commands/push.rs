@@ -5,13 +5,17 @@
 //!
 //! Source: docker/cli `cli/command/image/push.go`, `cli/trust/trust_push.go`.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use anyhow::Context as _;
 use countersign_client::changelist::ChangeList;
 use countersign_client::publisher::{Published, Publisher, SignedOutcome, TagToSign};
 use countersign_core::author::Change;
+use countersign_core::digest::Digest;
 use countersign_core::metadata::FileMeta;
 use countersign_core::name::{RoleName, TargetName, TopRole};
-use countersign_engine::EngineError;
+use countersign_engine::{Engine, EngineError};
 use countersign_registry::reference::{DEFAULT_TAG, ImageReference};
 
 use crate::app::App;
@@ -30,6 +34,9 @@ pub(crate) struct Args {
     /// The image: NAME[:TAG]
     #[arg(value_name = "REF")]
     image: ImageReference,
+    /// Push every tag of the repository that the engine has, and sign each
+    #[arg(long, short)]
+    all_tags: bool,
     /// Who keeps the snapshot key of a repository that is signed for the first time
     #[arg(long, value_enum, value_name = "WHO")]
     snapshot_key: Option<SnapshotKey>,
@@ -42,44 +49,34 @@ pub(crate) async fn run(args: Args, app: &App) -> anyhow::Result<ExitStatus> {
     if args.image.digest().is_some() {
         return Err(Refusal::PushDigest.into());
     }
-    let printer = app.printer();
-    if args.image.is_name_only() {
-        printer.status("Using default tag: latest")?;
+    if args.all_tags && args.image.tag().is_some() {
+        return Err(Refusal::TagWithAll.into());
     }
-    let image = args.image.or_latest();
-    push_and_sign(&image, args.snapshot_key, args.engine, app).await?;
+    if args.image.is_name_only() && !args.all_tags {
+        app.printer().status("Using default tag: latest")?;
+    }
+    let engine = app.engine(&args.engine).await?;
+    let images =
+        if args.all_tags { tags(&args.image, &*engine).await? } else { vec![args.image.or_latest()] };
+    push_and_sign(&images, args.snapshot_key, engine, app).await?;
     Ok(ExitStatus::Success)
 }
 
-/// Pushes what the engine has under this name, which has a tag, and signs what was pushed.
+/// Pushes what the engine has under these names, tags of one repository, and signs each as what was pushed.
 pub(crate) async fn push_and_sign(
-    image: &ImageReference,
+    images: &[ImageReference],
     snapshot_key: Option<SnapshotKey>,
-    engine_args: EngineArgs,
+    engine: Arc<dyn Engine>,
     app: &App,
 ) -> anyhow::Result<()> {
-    let printer = app.printer();
-    let familiar = image.familiar();
-    let tag = TargetName::from(image.tag().unwrap_or(DEFAULT_TAG).to_owned());
-    let engine = app.engine(engine_args)?;
-    let publisher = app.publisher(&image.gun(), snapshot_key)?;
-    let changes = ChangeList::new(app.context().trust_dir(), image.gun());
-    drop_left_over(&changes, app).await?;
-    let there =
-        app.local_descriptor(engine_args, image)?.ok_or_else(|| EngineError::NoSuchImage(image.clone()))?;
-    let planned = TagToSign { tag: tag.clone(), digest: there.digest, size: there.size };
-    let checked = publisher.check_keys_before(&planned, app.context().now()).await;
-    checked.with_context(|| format!("`{familiar}` could not be signed, so it was not pushed"))?;
-
-    printer.status(format_args!("The push refers to repository [{}]", image.name()))?;
-    let pushed = engine.push(image, progress::shown_by(printer)).await;
-    let pushed = pushed.with_context(|| format!("cannot push `{familiar}`; nothing was signed"))?;
-    printer.status(format_args!("{}: digest: {} size: {}", pushed.tag, pushed.digest, pushed.length))?;
-
-    printer.status("Signing and pushing trust metadata")?;
-    let target = TagToSign { tag, digest: pushed.digest, size: pushed.length };
-    let published = sign(&publisher, &target, image, app).await?;
-    tell(&published, image, app)
+    let Some(first) = images.first() else { return Ok(()) };
+    let publisher = app.publisher(&first.gun(), snapshot_key)?;
+    drop_left_over(&ChangeList::new(app.context().trust_dir(), first.gun()), app).await?;
+    let push = Push { app, engine, publisher };
+    for image in images {
+        push.one(image).await?;
+    }
+    Ok(())
 }
 
 /// Signs what was pushed, with the publisher that has tried its keys.
@@ -101,6 +98,49 @@ pub(crate) async fn sign(
     let published = publisher.publish_target(target, app.context().now()).await.with_context(unsigned)?;
     drop(staged);
     Ok(published)
+}
+
+/// The names with tags that a repository has here.
+///
+/// Deviation: Docker pushes all tags unsigned. Here each is signed, from its own digest
+/// (test `push_of_all_tags_signs_each_of_its_own_digest`).
+async fn tags(repository: &ImageReference, engine: &dyn Engine) -> anyhow::Result<Vec<ImageReference>> {
+    let images = engine.images().await?.into_iter().filter_map(|image| image.reference);
+    let here = images.filter(|image| image.name() == repository.name() && image.tag().is_some());
+    let tags: BTreeSet<_> = here.collect();
+    if tags.is_empty() {
+        return Err(EngineError::NoSuchImage(repository.clone()).into());
+    }
+    Ok(tags.into_iter().collect())
+}
+
+struct Push<'run> {
+    app: &'run App,
+    engine: Arc<dyn Engine>,
+    publisher: Publisher,
+}
+
+impl Push<'_> {
+    async fn one(&self, image: &ImageReference) -> anyhow::Result<()> {
+        let (app, printer) = (self.app, self.app.printer());
+        let familiar = image.familiar();
+        let tag = TargetName::from(image.tag().unwrap_or(DEFAULT_TAG).to_owned());
+        let planned = match self.engine.planned_push(image).await? {
+            Some(there) => TagToSign { tag: tag.clone(), digest: there.digest, size: there.size },
+            // Not known before; whatever it is wants the same keys, unless it is signed already.
+            None => TagToSign { tag: tag.clone(), digest: Digest::sha256(b""), size: 0 },
+        };
+        let checked = self.publisher.check_keys_before(&planned, app.context().now()).await;
+        checked.with_context(|| format!("`{familiar}` could not be signed, so it was not pushed"))?;
+
+        let pushed = self.engine.push(image, progress::shown_by(printer)).await;
+        let pushed = pushed.with_context(|| format!("cannot push `{familiar}`; nothing was signed"))?;
+
+        printer.status("Signing and pushing trust metadata")?;
+        let target = TagToSign { tag, digest: pushed.digest, size: pushed.length };
+        let published = sign(&self.publisher, &target, image, app).await?;
+        tell(&published, image, app)
+    }
 }
 
 /// What a push that died has left is not published by another one.

@@ -1,4 +1,4 @@
-//! `save`: images of the local store into an archive.
+//! `save`: images of the engine into an archive.
 
 use std::path::PathBuf;
 
@@ -8,9 +8,10 @@ use crate::app::App;
 use crate::engine::EngineArgs;
 use crate::exit::ExitStatus;
 
-/// Save images of the local store to an archive
+/// Save images to an archive
 ///
-/// The archive is an OCI image layout in a tar, which `docker load`, `skopeo` and `countersign load` read.
+/// From the local store the archive is an OCI image layout in a tar, which `docker load`, `skopeo` and `countersign load` read.
+/// A daemon writes what its `docker save` writes.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The images
@@ -26,7 +27,7 @@ pub(crate) struct Args {
 /// Saves the images.
 pub(crate) async fn run(args: &Args, app: &App) -> anyhow::Result<ExitStatus> {
     let images: Vec<_> = args.images.iter().cloned().map(ImageReference::or_latest).collect();
-    app.engine(args.engine)?.save(&images, &args.output).await?;
+    app.engine(&args.engine).await?.save(&images, &args.output).await?;
     app.printer().say(format_args!("Saved {}", args.output.display()));
     Ok(ExitStatus::Success)
 }

@@ -18,7 +18,7 @@ use countersign_core::name::Gun;
 use countersign_core::time::{DateTime, UpdateStart};
 use countersign_registry::auth::{Realms, Session, SessionParts, Tokens};
 use countersign_registry::credentials::{CredentialError, CredentialSource, Credentials};
-use countersign_registry::http::{HttpClient, HttpConfig, SystemRoots};
+use countersign_registry::http::{ClientIdentity, HttpClient, HttpConfig, SystemRoots};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject as _;
 
@@ -132,7 +132,10 @@ impl Face {
             })?;
             config.system_roots = SystemRoots::None;
         }
-        config.client_certificate.clone_from(&self.settings.client_certificate);
+        if let Some((certificate, key)) = &self.settings.client_certificate {
+            config.identity =
+                Some(ClientIdentity::read(certificate, key).map_err(|error| Fatal::of(&error))?);
+        }
         Ok(config)
     }
 }

@@ -6,6 +6,7 @@ mod archives;
 mod demo;
 mod docker;
 mod doctor;
+mod engines;
 mod help;
 mod interop;
 mod keys;

@@ -23,13 +23,17 @@ pub(crate) struct World {
 }
 
 impl World {
-    /// An empty home.
+    /// An empty home. Images are in its own store, whatever engines this machine has.
     pub(crate) fn new() -> Self {
-        Self { home: tempfile::tempdir().expect("a temporary directory"), env: Vec::new() }
+        Self {
+            home: tempfile::tempdir().expect("a temporary directory"),
+            env: vec![("COUNTERSIGN_ENGINE".to_owned(), "local".to_owned())],
+        }
     }
 
     /// Sets a variable for every run.
     pub(crate) fn set(&mut self, name: &str, value: &str) {
+        self.env.retain(|(known, _)| known != name);
         self.env.push((name.to_owned(), value.to_owned()));
     }
 

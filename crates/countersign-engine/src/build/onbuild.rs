@@ -18,8 +18,8 @@ use super::dockerfile::{Instruction, Keyword, next_instruction};
 use super::error::{BuildRefusal, DockerfileProblem, Reason, RefusalPlace, quoted};
 use super::flags::name_and_value;
 use super::text::Lines;
-use crate::local::Registries;
 use crate::pinned::Pinned;
+use crate::registries::Registries;
 
 /// Largest image configuration, in bytes.
 pub const MAX_CONFIG_BYTES: u64 = 4 << 20;

@@ -20,8 +20,8 @@ use super::flag_images::FlagImage;
 use super::hand_over::Prepared;
 use super::onbuild::{OnbuildError, verify_base};
 use super::plan::{BuildPlan, ImageUse, UseKind, plan, unresolved};
-use crate::local::Registries;
 use crate::pinned::Pinned;
+use crate::registries::Registries;
 
 /// Tells what images stand for.
 #[async_trait]

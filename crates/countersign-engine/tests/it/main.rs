@@ -1,8 +1,11 @@
-//! The local engine against a registry that behaves, and against one that doesn't.
+//! The local engine against a registry, and the docker engine against daemons, and podman's program, that behave and that don't.
 
-#![expect(clippy::expect_used, reason = "a test says what it needs")]
+#![expect(clippy::expect_used, clippy::panic, reason = "a test says what it needs")]
 
 mod build;
+mod daemon;
+mod fake;
+mod program;
 mod pull;
 mod push;
 
@@ -10,7 +13,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use countersign_core::digest::Digest;
-use countersign_engine::{LocalEngine, Pinned};
+use countersign_engine::{LocalEngine, Output, Part, Pinned};
 use countersign_lab::image::{File, Image};
 use countersign_lab::registry::Registry;
 use countersign_registry::auth::Tokens;
@@ -91,7 +94,7 @@ fn image(text: &str) -> Image {
 
 /// Remembers what was reported.
 #[derive(Default)]
-struct Heard(Mutex<Vec<State>>);
+struct Heard(Mutex<Vec<State>>, Mutex<Vec<String>>);
 
 impl Heard {
     fn count(&self, state: &State) -> usize {
@@ -102,6 +105,25 @@ impl Heard {
 impl Progress for Heard {
     fn report(&self, _: &Digest, state: &State) {
         self.0.lock().expect("nobody panicked").push(state.clone());
+    }
+}
+
+impl Output for Heard {
+    fn line(&self, line: &str) {
+        self.1.lock().expect("nobody panicked").push(line.to_owned());
+    }
+
+    fn part(&self, part: &Part<'_>) {
+        let Part { id, status, count } = part;
+        let count =
+            if count.is_none() { String::new() } else { format!(" {}/{}", count.current, count.total) };
+        self.line(&format!("[{id}] {status}{count}"));
+    }
+}
+
+impl Heard {
+    fn lines(&self) -> Vec<String> {
+        self.1.lock().expect("nobody panicked").clone()
     }
 }
 

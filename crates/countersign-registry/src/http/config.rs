@@ -8,6 +8,8 @@ use std::time::Duration;
 use rustls_pki_types::CertificateDer;
 use url::Url;
 
+use super::dial::Dialer;
+use super::identity::ClientIdentity;
 use super::origin::{is_loopback, origin};
 use super::proxy::{Proxies, ProxyError};
 use super::roots::SystemRoots;
@@ -25,8 +27,12 @@ pub struct HttpConfig {
     pub extra_roots: Vec<CertificateDer<'static>>,
     /// Directories with one directory per host, `<host[:port]>`, that holds `*.crt`, `NAME.cert` and `NAME.key`.
     pub host_directories: Vec<PathBuf>,
-    /// Our certificate for every host, besides those of the directories: files in PEM, with its key.
-    pub client_certificate: Option<(PathBuf, PathBuf)>,
+    /// Our certificate for every host that wants one, after those of its own directory.
+    pub identity: Option<ClientIdentity>,
+    /// Takes whatever certificate a host shows. For a daemon whose user asked for TLS without verification, and nothing else.
+    pub dangerously_accept_any_certificate: bool,
+    /// What connections are made with instead of TCP. A host is a mere name then, and there is no TLS.
+    pub dialer: Option<Dialer>,
     /// Which proxy leads where.
     pub proxies: Proxies,
     /// Hosts (`host` or `host:port`) that plain HTTP may be spoken with, besides this machine.
@@ -67,7 +73,9 @@ impl Default for HttpConfig {
             system_roots: SystemRoots::Platform,
             extra_roots: Vec::new(),
             host_directories: Vec::new(),
-            client_certificate: None,
+            identity: None,
+            dangerously_accept_any_certificate: false,
+            dialer: None,
             proxies: Proxies::default(),
             insecure_hosts: BTreeSet::new(),
             connect_timeout: Duration::from_secs(30),

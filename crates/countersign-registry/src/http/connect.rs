@@ -23,6 +23,7 @@ use tokio_rustls::TlsConnector;
 use tower::{Service, service_fn};
 
 use super::config::HttpConfig;
+use super::dial::Dialer;
 use super::error::{HttpError, Phase, TlsFault, copied, find};
 use super::origin::is_localhost;
 use super::proxy::{Proxies, ProxyFault};
@@ -35,6 +36,7 @@ pub(super) struct Connector {
     tcp: HttpConnector<Resolver>,
     tls: Arc<TlsConfigs>,
     proxies: Proxies,
+    dialer: Option<Dialer>,
     connect_timeout: Duration,
     handshake_timeout: Duration,
 }
@@ -49,6 +51,7 @@ impl Connector {
             tcp,
             tls: Arc::new(TlsConfigs::new(config)),
             proxies: config.proxies.clone(),
+            dialer: config.dialer.clone(),
             connect_timeout: config.connect_timeout,
             handshake_timeout: config.handshake_timeout,
         }
@@ -56,6 +59,9 @@ impl Connector {
 
     async fn connect(self, uri: Uri) -> Result<HttpStream, HttpError> {
         let host = host_of(&uri);
+        if let Some(dialer) = &self.dialer {
+            return self.dial(dialer, host).await;
+        }
         let secure = uri.scheme() == Some(&Scheme::HTTPS);
         let proxy = self.proxies.route(&uri);
         let is_proxied = proxy.is_some();
@@ -76,6 +82,18 @@ impl Connector {
         let (io, ()) = tokio::join!(timeout(after, reach), prepare);
         let io = io.map_err(late)??;
         if secure { self.secure(io, &uri, &host).await } else { Ok(HttpStream::new(io, false, is_proxied)) }
+    }
+
+    async fn dial(&self, dialer: &Dialer, host: String) -> Result<HttpStream, HttpError> {
+        let after = self.connect_timeout;
+        match timeout(after, dialer.dial()).await {
+            Err(_) => Err(HttpError::Timeout { host, phase: Phase::Connect, after }),
+            Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionRefused => {
+                Err(HttpError::Refused { host })
+            }
+            Ok(Err(source)) => Err(HttpError::Unreachable { host, source }),
+            Ok(Ok(io)) => Ok(HttpStream::new(io, false, false)),
+        }
     }
 
     async fn reach(&self, uri: &Uri) -> Result<BoxDuplex, NetFault> {

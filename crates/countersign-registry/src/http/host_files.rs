@@ -58,12 +58,6 @@ impl HostFiles {
         }
         Ok(())
     }
-
-    /// Adds one of our certificates with its key.
-    pub(super) fn add_identity(&mut self, certificate: &Path, key: &Path) -> Result<(), HostFilesError> {
-        self.identities.push((certificates(certificate)?, private_key(key)?));
-        Ok(())
-    }
 }
 
 /// Files for a host that can't be used. The first two speak Docker's words.
@@ -117,7 +111,7 @@ fn read(path: &Path) -> Result<Vec<u8>, HostFilesError> {
     fs::read(path).map_err(failed)
 }
 
-fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, HostFilesError> {
+pub(super) fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, HostFilesError> {
     let wrong = || HostFilesError::Content { path: path.to_owned(), expected: "certificate" };
     let text = read(path)?;
     let found: Vec<_> =
@@ -125,7 +119,7 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, HostFilesEr
     if found.is_empty() { Err(wrong()) } else { Ok(found) }
 }
 
-fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, HostFilesError> {
+pub(super) fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, HostFilesError> {
     let text = zeroize::Zeroizing::new(read(path)?);
     let wrong = |_| HostFilesError::Content { path: path.to_owned(), expected: "unencrypted private key" };
     PrivateKeyDer::from_pem_slice(&text).map_err(wrong)

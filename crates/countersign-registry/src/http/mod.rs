@@ -17,9 +17,11 @@
 mod client;
 mod config;
 mod connect;
+mod dial;
 mod error;
 mod gate;
 mod host_files;
+mod identity;
 mod origin;
 mod proxy;
 mod request;
@@ -31,10 +33,13 @@ mod verify;
 
 pub use client::HttpClient;
 pub use config::HttpConfig;
+pub use dial::{Dial, Dialer};
 pub use error::{HttpError, Phase, TlsFault};
 pub use host_files::HostFilesError;
+pub use identity::{ClientIdentity, read_authorities};
 pub use origin::{is_loopback, origin};
 pub use proxy::{Proxies, ProxyError, ProxyFault};
 pub use request::{Request, RequestBody};
 pub use response::Response;
 pub use roots::SystemRoots;
+pub use stream::{BoxDuplex, Duplex};

@@ -10,12 +10,12 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 /// Bytes both ways.
-pub(super) trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
+pub trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Duplex for T {}
 
 /// Bytes both ways, of any kind.
-pub(super) type BoxDuplex = Box<dyn Duplex>;
+pub type BoxDuplex = Box<dyn Duplex>;
 
 /// A connection that requests can be sent on.
 pub(super) struct HttpStream {

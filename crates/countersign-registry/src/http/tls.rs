@@ -13,6 +13,7 @@ use rustls_pki_types::CertificateDer;
 use super::config::HttpConfig;
 use super::error::HttpError;
 use super::host_files::{HostFiles, HostFilesError};
+use super::identity::ClientIdentity;
 use super::roots::LazyRoots;
 use super::verify::HostVerifier;
 
@@ -22,7 +23,8 @@ pub(super) struct TlsConfigs {
     system: Arc<LazyRoots>,
     extra: Vec<CertificateDer<'static>>,
     directories: Vec<PathBuf>,
-    client_certificate: Option<(PathBuf, PathBuf)>,
+    identity: Option<ClientIdentity>,
+    any_certificate: bool,
     by_host: Mutex<HashMap<String, Arc<ClientConfig>>>,
 }
 
@@ -34,7 +36,8 @@ impl TlsConfigs {
             provider,
             extra: config.extra_roots.clone(),
             directories: config.host_directories.clone(),
-            client_certificate: config.client_certificate.clone(),
+            identity: config.identity.clone(),
+            any_certificate: config.dangerously_accept_any_certificate,
             by_host: Mutex::default(),
         }
     }
@@ -67,16 +70,15 @@ impl TlsConfigs {
                 }
             }
         }
-        if let Some((certificate, key)) = &self.client_certificate {
-            files.add_identity(certificate, key).map_err(unusable)?;
-        }
         let mut authorities = files.authorities;
         authorities.extend(self.extra.iter().cloned());
         let verifier = HostVerifier::new(authorities, Arc::clone(&self.system), Arc::clone(&self.provider));
+        let verifier = if self.any_certificate { verifier.dangerously_accept_any() } else { verifier };
         if verifier.needs_system() {
             self.system.verifier();
         }
         let mut identities = Identities(Vec::new());
+        files.identities.extend(self.identity.as_ref().map(ClientIdentity::pair));
         for (chain, key) in files.identities {
             let key = CertifiedKey::from_der(chain, key, &self.provider)
                 .map_err(|error| unusable(HostFilesError::Key(error.to_string())))?;

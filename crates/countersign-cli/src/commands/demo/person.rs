@@ -21,6 +21,7 @@ use crate::args::{Cli, Global};
 use crate::commands;
 use crate::commands::trust::Face;
 use crate::context::Context;
+use crate::engine;
 use crate::exit::ExitStatus;
 use crate::output::Printer;
 use crate::report;
@@ -57,8 +58,11 @@ impl Person {
         let tls = home.join(".docker/tls").join(host);
         fs::create_dir_all(&tls)?;
         fs::write(tls.join("ca.crt"), ca_pem)?;
-        let variables =
-            vec![("HOME", home.clone().into_os_string()), (VARIABLE, format!("https://{host}").into())];
+        let variables = vec![
+            ("HOME", home.clone().into_os_string()),
+            (VARIABLE, format!("https://{host}").into()),
+            (engine::VARIABLE, "local".into()),
+        ];
         Ok(Self { name, home, clock: Arc::clone(clock), variables })
     }
 

@@ -3,6 +3,7 @@
 pub(crate) mod cached;
 mod collection;
 mod configuration;
+mod engine;
 mod environment;
 mod finding;
 mod images;
@@ -21,12 +22,12 @@ use self::finding::Finding;
 use self::subject::Subject;
 use crate::app::App;
 use crate::context::Context;
-use crate::engine::{EngineArgs, EngineName};
+use crate::engine::EngineArgs;
 use crate::exit::ExitStatus;
 
 pub(crate) use cached::collections;
 
-/// Say what is wrong: configuration, keys, trust server, clock, trust data, images
+/// Say what is wrong: configuration, keys, trust server, clock, trust data, engine, images
 ///
 /// Changes nothing. Ends with 1 when something is wrong that trust will fail on, and with 0 when there is nothing or only
 /// something to be warned of.
@@ -63,9 +64,8 @@ pub(crate) async fn run(args: Args, app: &App) -> anyhow::Result<ExitStatus> {
     if let Some(subject) = subject {
         checks.push(("trust", Box::pin(collection::check(subject, app))));
     }
-    match args.engine.name() {
-        EngineName::Local => checks.push(on_files("images", app, images::check)),
-    }
+    checks.push(("engine", Box::pin(engine::check(&args.engine, app))));
+    checks.push(on_files("images", app, images::check));
     let checks = checks.into_iter().map(|(area, check)| async move {
         timeout(deadline, check).await.unwrap_or_else(|_| {
             vec![Finding::fail(area, format!("this could not be checked within {} s", deadline.as_secs()))]

@@ -5,6 +5,8 @@
 //!
 //! Source: docker/cli `cli/command/trust/sign.go`.
 
+use std::slice::from_ref;
+
 use anyhow::Context as _;
 use countersign_client::inspect::signer_name;
 use countersign_client::publisher::{Publisher, RootKey, SignedOutcome, TagStanding, TagToSign};
@@ -66,7 +68,8 @@ pub(crate) async fn run(args: Args, app: &App, face: Face) -> anyhow::Result<Exi
             again(&args.image, &target, &signers, &publisher, app).await?;
         }
         standing => {
-            if app.local_descriptor(args.engine, &image)?.is_none() {
+            let engine = app.engine(&args.engine).await?;
+            if engine.resolve(&image).await?.is_none() {
                 return Err(EngineError::NoSuchImage(image).into());
             }
             if standing == TagStanding::NoCollection {
@@ -76,7 +79,7 @@ pub(crate) async fn run(args: Args, app: &App, face: Face) -> anyhow::Result<Exi
                 "Signing and pushing trust data for local image {}, may overwrite remote trust data",
                 args.image
             ));
-            push::push_and_sign(&image, None, args.engine, app).await?;
+            push::push_and_sign(from_ref(&image), None, engine, app).await?;
         }
     }
     Ok(ExitStatus::Success)

@@ -12,6 +12,7 @@ use countersign_core::trust::{RootPhase, Seen, TrustError};
 
 use super::super::{Publisher, PublisherError};
 use crate::import::Remains;
+use crate::updater::Roles;
 
 /// What was verified of the remains.
 pub(super) struct Checked {
@@ -30,7 +31,7 @@ impl Publisher {
         let seen = self.updater.cache().load(&settings.gun, &[], limits).await?.seen;
         let refused = |error: TrustError| PublisherError::Remains(settings.gun.clone(), error);
         let bytes = remains.files.get(&RoleName::from(TopRole::Root)).cloned().unwrap_or_default();
-        let environment = Arc::new(settings.environment(UpdateStart(now)));
+        let environment = Arc::new(settings.environment(UpdateStart(now), Roles::Publish));
         let phase = RootPhase::trust_cached(environment, bytes, seen.clone()).map_err(refused)?;
         match phase.clone().finish_root() {
             // It is signed anew.

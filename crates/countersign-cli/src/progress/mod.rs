@@ -1,22 +1,66 @@
 //! Transfers as people see them: bars on a terminal, a line for each finished layer elsewhere, nothing with `--quiet`.
+//!
+//! What the local engine moves is shown on stderr. What a daemon says goes where its user looks for it: to stdout, as with
+//! Docker, unless the caller needs that for something else.
+
+mod board;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use countersign_core::digest::Digest;
+use countersign_engine::{Output, Part};
 use countersign_registry::transfer::{Progress, Silent, State, short_id};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
-use crate::output::Printer;
+use self::board::Board;
+use crate::output::{Printer, Stream};
 
-/// Hears of a transfer and shows it as `printer` can.
-pub(crate) fn shown_by(printer: &Arc<Printer>) -> Arc<dyn Progress> {
+/// Hears of a transfer and shows it as `printer` can; lines go to stdout.
+pub(crate) fn shown_by(printer: &Arc<Printer>) -> Arc<dyn Output> {
+    shown_on(printer, Stream::Data)
+}
+
+/// Hears of a transfer and shows it as `printer` can, lines on this stream.
+pub(crate) fn shown_on(printer: &Arc<Printer>, stream: Stream) -> Arc<dyn Output> {
     if printer.is_quiet() {
-        Arc::new(Silent)
-    } else if printer.shows_bars() {
-        Arc::new(Bars::default())
-    } else {
-        Arc::new(Lines(Arc::clone(printer)))
+        return Arc::new(Silent);
+    }
+    let blobs: Box<dyn Progress> =
+        if printer.shows_bars() { Box::new(Bars::default()) } else { Box::new(Lines(Arc::clone(printer))) };
+    let board = Mutex::new(Board::new(printer.columns(stream)));
+    Arc::new(Shown { printer: Arc::clone(printer), stream, blobs, board })
+}
+
+/// Shows everything.
+struct Shown {
+    printer: Arc<Printer>,
+    stream: Stream,
+    blobs: Box<dyn Progress>,
+    board: Mutex<Board>,
+}
+
+impl Shown {
+    fn write(&self, text: impl FnOnce(&mut Board) -> String) {
+        let mut board = self.board.lock().unwrap_or_else(PoisonError::into_inner);
+        // Whoever reads no more is noticed by the last line, which is data.
+        let _ = self.printer.write(self.stream, &text(&mut board));
+    }
+}
+
+impl Output for Shown {
+    fn line(&self, line: &str) {
+        self.write(|board| board.line(line));
+    }
+
+    fn part(&self, part: &Part<'_>) {
+        self.write(|board| board.part(part));
+    }
+}
+
+impl Progress for Shown {
+    fn report(&self, digest: &Digest, state: &State) {
+        self.blobs.report(digest, state);
     }
 }
 
