@@ -208,3 +208,18 @@ fn says(ours: &str, theirs: &str) -> bool {
     let ours = ours.to_lowercase().replace("countersign trust", "docker trust");
     ours.starts_with(&theirs)
 }
+
+#[test]
+fn cancelled_question_ends_as_with_docker() {
+    if !docker_is_here() {
+        return;
+    }
+    let world = World::new();
+    let name = "127.0.0.1:1/team/app";
+    for answer in ["n\n", "", "yes\n"] {
+        let [ours, theirs] = [plugin as Start, docker]
+            .map(|start| start(&world, &["trust", "revoke", name]).stdin(answer).run());
+        assert_eq!((ours.code, &ours.stdout), (theirs.code, &theirs.stdout), "{answer:?}");
+        assert_eq!(ours.code, Some(0), "{}", ours.transcript());
+    }
+}
