@@ -21,7 +21,7 @@ use countersign_registry::http::{HttpError, TlsFault};
 use countersign_registry::store::StoreError;
 use countersign_registry::transfer::TransferError;
 
-use crate::commands::key::KeyRefusal;
+use crate::commands::key::{KeyRefusal, OpenBackupError};
 use crate::refusal::Refusal;
 
 /// What may help against this link of a chain of errors.
@@ -31,6 +31,13 @@ pub(crate) fn hint(error: &(dyn Error + 'static)) -> Option<String> {
     }
     if let Some(error) = error.downcast_ref::<KeyRefusal>() {
         return Some(error.hint());
+    }
+    match error.downcast_ref::<OpenBackupError>() {
+        Some(OpenBackupError::NoIdentity) => {
+            return Some("`--identity` names the file with the identity of one of them".to_owned());
+        }
+        Some(OpenBackupError::Passphrase(error)) => return passphrase(error),
+        _ => {}
     }
     if let Some(error) = error.downcast_ref::<UpdateError>() {
         return update(error);

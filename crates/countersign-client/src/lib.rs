@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod age;
+pub mod backup;
 pub mod cache;
 pub mod cache_dir;
 pub mod cache_memory;

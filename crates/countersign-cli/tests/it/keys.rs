@@ -1,5 +1,6 @@
 //! Keys: generated, listed, brought in and out, and how passphrases are asked for.
 
+mod backup;
 mod bad_input;
 mod files;
 mod interop;

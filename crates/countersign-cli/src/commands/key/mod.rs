@@ -1,5 +1,6 @@
 //! `key`: the private keys of this user.
 
+mod backup;
 mod chosen;
 mod export;
 mod files;
@@ -10,12 +11,14 @@ mod passwd;
 mod refusal;
 mod remove;
 mod rename;
+mod restore;
 mod role;
 mod uses;
 
 use clap::Subcommand;
 
 pub(crate) use self::refusal::KeyRefusal;
+pub(crate) use self::restore::OpenBackupError;
 use crate::app::App;
 use crate::exit::ExitStatus;
 
@@ -35,6 +38,8 @@ enum Verb {
     Remove(remove::Args),
     Passwd(passwd::Args),
     Rename(rename::Args),
+    Backup(backup::Args),
+    Restore(restore::Args),
 }
 
 /// Runs a verb.
@@ -47,5 +52,7 @@ pub(crate) async fn run(args: &Args, app: &App) -> anyhow::Result<ExitStatus> {
         Verb::Remove(args) => remove::run(args, app),
         Verb::Passwd(args) => passwd::run(args, app),
         Verb::Rename(args) => rename::run(args, app),
+        Verb::Backup(args) => backup::run(args, app),
+        Verb::Restore(args) => restore::run(args, app),
     }
 }

@@ -23,6 +23,9 @@ pub(crate) enum KeyRefusal {
     /// No key at all.
     #[error("there is no key to export")]
     Nothing,
+    /// Nothing to back up.
+    #[error("there is no key to back up; nothing was written")]
+    NothingToBackUp,
     /// A file that others can read, with a key that needs no passphrase.
     #[error("`{}` is not encrypted, and others may read it (mode {mode:04o}); nothing was imported", path.display())]
     Open {
@@ -80,7 +83,7 @@ impl KeyRefusal {
             Self::Unknown { .. } | Self::Ambiguous { .. } => {
                 "`countersign key list` shows the keys that are here"
             }
-            Self::Nothing => "`countersign key generate` makes one",
+            Self::Nothing | Self::NothingToBackUp => "`countersign key generate` makes one",
             Self::Open { path, .. } => return format!("chmod 600 {}", path.display()),
             Self::OtherKey { .. } => "two key files may have been mixed up; nobody but their owner can tell",
             Self::NoCollection { .. } => "`--gun` says of which",
@@ -89,7 +92,7 @@ impl KeyRefusal {
             }
             Self::FileExists { .. } => "`--force` replaces it",
             Self::LastCopy { .. } => {
-                "what it signed can never be signed again without it: `countersign key export` makes a copy, `--force` removes it"
+                "what it signed can never be signed again without it: `countersign key backup` makes a copy, `--force` removes it"
             }
         };
         text.to_owned()

@@ -1,5 +1,6 @@
 //! `key remove`: never the last copy by accident.
 
+use countersign_client::backup::BackupRecord;
 use countersign_client::keystore::KeyStore as _;
 
 use super::KeyRefusal;
@@ -9,7 +10,8 @@ use crate::exit::ExitStatus;
 
 /// Remove private keys
 ///
-/// A key of which no other copy is known here is removed with `--force` alone. Nothing is removed if one of the keys can't be.
+/// A key of which no other copy is known here is removed with `--force` alone; a copy is known if a backup with the key was made here
+/// and still is where it was written. Nothing is removed if one of the keys can't be.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The keys: their ids, or the first seven digits of them or more
@@ -24,10 +26,12 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, app: &App) -> anyhow::Result<ExitStatus> {
     let store = app.key_store()?;
     let list = store.list()?;
+    // Without a record that can be read, no copy is known.
+    let record = BackupRecord::load(&app.context().trust_dir()).unwrap_or_default();
     let mut ids = Vec::new();
     for key in &args.keys {
         let key = key.among(&list)?;
-        if !args.force {
+        if !args.force && record.at_hand(key.id).is_none() {
             return Err(KeyRefusal::LastCopy { id: key.id, role: key.role.clone() }.into());
         }
         ids.push((key.id, key.role.as_str()));
