@@ -11,6 +11,7 @@ pub mod export;
 mod files;
 pub mod keystore;
 pub mod keystore_dir;
+pub mod keystore_token;
 pub mod lookup;
 mod parallel;
 pub mod passphrase;

@@ -18,6 +18,7 @@ mod mariadb;
 mod notary_client;
 mod notary_server;
 mod notary_signer;
+mod soft_hsm;
 
 use std::env;
 use std::io::{self, Write as _};
@@ -28,6 +29,7 @@ pub use mariadb::MariaDb;
 pub use notary_client::{NotaryClient, PASSPHRASE};
 pub use notary_server::NotaryServer;
 pub use notary_signer::NotarySigner;
+pub use soft_hsm::SoftHsm;
 
 /// Whether all `programs` are installed. If not, the test that asks is to return: it says here that it skips.
 ///

@@ -75,6 +75,11 @@ impl Passphrases {
         self.ask_for(file, "Enter passphrase for backup: ", open).map(|(answer, _)| answer)
     }
 
+    /// Whether a PIN can be had without asking anybody.
+    pub fn knows_pin(&self) -> bool {
+        self.variables.named(TOKEN_PIN).is_some() || self.variables.command().is_some()
+    }
+
     /// Opens a token with its PIN. `open` gives `None` for a wrong PIN.
     ///
     /// A wrong variable is tried once, because tokens count.

@@ -13,6 +13,7 @@ mod remove;
 mod rename;
 mod restore;
 mod role;
+mod token;
 mod uses;
 
 use clap::Subcommand;
@@ -40,6 +41,8 @@ enum Verb {
     Rename(rename::Args),
     Backup(backup::Args),
     Restore(restore::Args),
+    Tokens(token::ListArgs),
+    Copy(token::CopyArgs),
 }
 
 /// Runs a verb.
@@ -54,5 +57,7 @@ pub(crate) async fn run(args: &Args, app: &App) -> anyhow::Result<ExitStatus> {
         Verb::Rename(args) => rename::run(args, app),
         Verb::Backup(args) => backup::run(args, app),
         Verb::Restore(args) => restore::run(args, app),
+        Verb::Tokens(args) => token::list(args, app),
+        Verb::Copy(args) => token::copy(args, app),
     }
 }

@@ -23,6 +23,9 @@ pub(crate) enum KeyRefusal {
     /// No key at all.
     #[error("there is no key to export")]
     Nothing,
+    /// A token without a module that reaches it.
+    #[error("no PKCS#11 module is named; no token can be used")]
+    NoModule,
     /// Nothing to back up.
     #[error("there is no key to back up; nothing was written")]
     NothingToBackUp,
@@ -84,6 +87,9 @@ impl KeyRefusal {
                 "`countersign key list` shows the keys that are here"
             }
             Self::Nothing | Self::NothingToBackUp => "`countersign key generate` makes one",
+            Self::NoModule => {
+                "`COUNTERSIGN_PKCS11_MODULE` names the library of the token's maker, such as /usr/lib/x86_64-linux-gnu/libykcs11.so"
+            }
             Self::Open { path, .. } => return format!("chmod 600 {}", path.display()),
             Self::OtherKey { .. } => "two key files may have been mixed up; nobody but their owner can tell",
             Self::NoCollection { .. } => "`--gun` says of which",
