@@ -6,7 +6,6 @@
 //!
 //! Source: C2SP `age.md`.
 
-mod bech32;
 mod header;
 mod scrypt;
 mod stream;

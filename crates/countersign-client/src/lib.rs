@@ -2,6 +2,7 @@
 
 pub mod age;
 pub mod backup;
+mod bech32;
 pub mod cache;
 pub mod cache_dir;
 pub mod cache_memory;
@@ -17,6 +18,7 @@ mod parallel;
 pub mod passphrase;
 pub mod prompt;
 pub mod publisher;
+pub mod recovery;
 pub mod remote;
 pub mod remote_http;
 pub mod trust_server;

@@ -4,6 +4,7 @@ mod backup;
 mod bad_input;
 mod files;
 mod interop;
+mod recovery;
 mod token;
 
 use countersign_testkit::command::Invocation;

@@ -8,6 +8,7 @@ mod generate;
 mod import;
 mod list;
 mod passwd;
+mod recovery;
 mod refusal;
 mod remove;
 mod rename;
@@ -41,6 +42,7 @@ enum Verb {
     Rename(rename::Args),
     Backup(backup::Args),
     Restore(restore::Args),
+    Recovery(recovery::Args),
     Tokens(token::ListArgs),
     Copy(token::CopyArgs),
 }
@@ -57,6 +59,7 @@ pub(crate) async fn run(args: &Args, app: &App) -> anyhow::Result<ExitStatus> {
         Verb::Rename(args) => rename::run(args, app),
         Verb::Backup(args) => backup::run(args, app),
         Verb::Restore(args) => restore::run(args, app),
+        Verb::Recovery(args) => recovery::run(args, app),
         Verb::Tokens(args) => token::list(args, app),
         Verb::Copy(args) => token::copy(args, app),
     }

@@ -1,4 +1,4 @@
-//! Keys in tokens, with SoftHSM in the place of hardware.
+//! Keys in tokens, with `SoftHSM` in the place of hardware.
 
 use std::fs;
 

@@ -6,7 +6,7 @@ const ALPHABET: &[u8; 32] = b"qpzry9x8gf2tvdw0s3jn54khce6mua7l";
 const CHECKSUM_CHARS: usize = 6;
 
 /// Writes `bytes` with the prefix `hrp`, in lower case.
-pub(super) fn encode(hrp: &str, bytes: &[u8]) -> String {
+pub(crate) fn encode(hrp: &str, bytes: &[u8]) -> String {
     let mut values = regroup(bytes, 8, 5, true).unwrap_or_default();
     let checksum = polymod(&expanded(hrp, &values, &[0; CHECKSUM_CHARS])) ^ 1;
     values.extend((0..6).filter_map(|index| u8::try_from(checksum >> (5 * (5 - index)) & 31).ok()));
@@ -15,7 +15,7 @@ pub(super) fn encode(hrp: &str, bytes: &[u8]) -> String {
 }
 
 /// Reads text with the prefix `hrp`, all in lower or all in upper case.
-pub(super) fn decode(hrp: &str, text: &str) -> Option<Vec<u8>> {
+pub(crate) fn decode(hrp: &str, text: &str) -> Option<Vec<u8>> {
     let lower = text.to_ascii_lowercase();
     if text != lower && text != text.to_ascii_uppercase() {
         return None;
