@@ -13,6 +13,10 @@ use super::files::{ids, signer};
 use crate::world::{PASSPHRASE, World};
 
 const BACKUP_PASSPHRASE: &str = "COUNTERSIGN_BACKUP_PASSPHRASE";
+/// Made by `age-keygen`, for these tests alone.
+const RECIPIENT: &str = "age146dx6v54x8qk27g4pwele3dcfa9j9wkvfgygk9n867gk47sv8e0qrdk8xn";
+const IDENTITY: &str =
+    "# a comment\nAGE-SECRET-KEY-1NX5TQ964R2DKAPHPDFX9U75GXHHMU3G547WZYXHNJDHWRQQPR2KQTR879Q\n";
 const PRIVATE: &str = ".docker/trust/private";
 
 /// The key files of a home, by name.
@@ -68,13 +72,13 @@ fn backup_is_written_once_read_back_and_restored_elsewhere() {
 #[test]
 fn restore_never_overwrites_another_file_of_a_key() {
     let world = person();
-    world.run(&["key", "backup", "keys.age"]).expect_success();
+    world.run(&["key", "backup", "--tar", "keys.tar.gz"]).expect_success();
     let all = ids(&world);
     world.run(&["key", "passwd", "--same", &all[0]]).expect_success();
     // A copy is known, so no force is needed.
     world.run(&["key", "remove", &all[1]]).expect_success();
     let before = key_files(&world.path(PRIVATE));
-    let restored = world.run(&["key", "restore", "keys.age"]).expect_success().stdout;
+    let restored = world.run(&["key", "restore", "keys.tar.gz"]).expect_success().stdout;
     assert!(restored.contains(&format!("{} is here already, with another", all[0])), "{restored}");
     assert!(restored.contains("Restored "), "{restored}");
     let after = key_files(&world.path(PRIVATE));
@@ -83,7 +87,7 @@ fn restore_never_overwrites_another_file_of_a_key() {
         assert_eq!(after[&name], text);
     }
     // When the backup is gone, so is the copy.
-    fs::remove_file(world.path("keys.age")).expect("ours");
+    fs::remove_file(world.path("keys.tar.gz")).expect("ours");
     let refused = world.run(&["key", "remove", &all[1]]).expect_code(1).stderr;
     assert!(refused.contains("no other copy of key"), "{refused}");
 }
@@ -178,30 +182,28 @@ fn backup_of_the_first_notaries_restores_with_roles_and_collections() {
 #[test]
 fn bad_backups_are_refused_and_nothing_is_restored() {
     let world = person();
-    world.run(&["key", "backup", "keys.age"]).expect_success();
+    world.run(&["key", "backup", "keys.age", "-r", RECIPIENT]).expect_success();
     let whole = fs::read(world.path("keys.age")).expect("a file");
     let mut changed = whole.clone();
     *changed.last_mut().expect("bytes") ^= 1;
     let other = World::new();
-    let restore = |content: &[u8], passphrase: &str| {
-        other.write("bad", content);
-        let run = other.program(&["key", "restore", "bad"]).env(BACKUP_PASSPHRASE, passphrase).run();
-        assert!(!other.path(PRIVATE).exists());
-        run.expect_code(1).stderr
-    };
-    for (content, passphrase, said) in [
-        (&whole[..], "not the right one", "`COUNTERSIGN_BACKUP_PASSPHRASE` does not open `bad`"),
-        (&whole[..whole.len() - 1], PASSPHRASE, "it is damaged"),
-        (&changed, PASSPHRASE, "it is damaged"),
-        (&whole[..50], PASSPHRASE, "it is no age file"),
-        (b"hello", PASSPHRASE, "the backup cannot be read"),
-        (b"", PASSPHRASE, "there are no keys in the backup"),
-        (b"\x1f\x8b\x08rubbish", PASSPHRASE, "the backup cannot be read"),
-        (&[0; 1024], PASSPHRASE, "there are no keys in the backup"),
+    other.write("identity", IDENTITY);
+    for (content, said) in [
+        (&whole[..whole.len() - 1], "it is damaged"),
+        (&changed, "it is damaged"),
+        (&whole[..50], "it is no age file"),
+        (b"hello", "the backup cannot be read"),
+        (b"", "there are no keys in the backup"),
+        (b"\x1f\x8b\x08rubbish", "the backup cannot be read"),
+        (&[0; 1024], "there are no keys in the backup"),
     ] {
-        let text = restore(content, passphrase);
+        other.write("bad", content);
+        let text = other.run(&["key", "restore", "bad", "-i", "identity"]).expect_code(1).stderr;
         assert!(text.contains(said), "{said}: {text}");
+        assert!(!other.path(PRIVATE).exists());
     }
+    other.write("good", &whole);
+    other.run(&["key", "restore", "good", "-i", "identity"]).expect_success();
     let short = world.program(&["key", "backup", "short.age"]).env(BACKUP_PASSPHRASE, "short").run();
     assert!(short.expect_code(1).stderr.contains("shorter than 8"));
     assert!(!world.path("short.age").exists());
@@ -221,7 +223,9 @@ fn backup_passphrase_is_asked_for_twice_and_comes_from_files_and_commands() {
     let restore = world.program(&["key", "restore", "asked.age"]);
     restore.clone().env("COUNTERSIGN_BACKUP_PASSPHRASE_FILE", "passphrase").run().expect_success();
     restore.clone().env("COUNTERSIGN_PASSPHRASE_COMMAND", "cat passphrase").run().expect_success();
-    restore.stdin(format!("wrong\n{PASSPHRASE}\n")).run().expect_success();
+    restore.clone().stdin(format!("wrong\n{PASSPHRASE}\n")).run().expect_success();
+    let wrong = restore.env(BACKUP_PASSPHRASE, "not the right one").run().expect_code(1).stderr;
+    assert!(wrong.contains("`COUNTERSIGN_BACKUP_PASSPHRASE` does not open `asked.age`"), "{wrong}");
 }
 
 #[test]
@@ -229,7 +233,7 @@ fn doctor_says_when_keys_are_newer_than_the_last_backup() {
     let world = person();
     let doctor = || world.run(&["doctor", "--engine", "local"]).stdout;
     assert!(doctor().contains("no backup of the keys was made here"));
-    world.run(&["key", "backup", "keys.age"]).expect_success();
+    world.run(&["key", "backup", "--tar", "keys.tar.gz"]).expect_success();
     assert!(!doctor().contains("backup"), "{}", doctor());
     world.run(&["key", "generate", "--role", "carol"]).expect_success();
     assert!(doctor().contains("1 key is newer than the last backup"), "{}", doctor());
