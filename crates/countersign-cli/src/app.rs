@@ -14,7 +14,7 @@ use countersign_client::remote::Remote;
 use countersign_client::remote_http::{Access, HttpRemote};
 use countersign_client::updater::{OfflineUse, Releases, UpdateSettings, Updater};
 use countersign_core::name::Gun;
-use countersign_engine::{Engine, LocalEngine};
+use countersign_engine::{Engine, LocalEngine, Registries};
 use countersign_registry::auth::{Realms, Session, SessionParts, Tokens};
 use countersign_registry::client::{RegistryClient, RegistryParts};
 use countersign_registry::credentials::{CredentialStore, Stored};
@@ -45,20 +45,20 @@ pub(crate) struct App {
     tokens: Tokens,
     keys: OnceLock<Arc<DirKeyStore>>,
     hardware: OnceLock<Arc<Keys>>,
+    tries: Tries,
 }
 
 impl App {
     /// A run that says things through `printer` and asks `person`.
     pub(crate) fn new(context: Context, printer: Arc<Printer>, person: Arc<dyn Person>) -> Self {
-        Self {
-            context,
-            printer,
-            person,
-            http: OnceLock::new(),
-            tokens: Tokens::new(),
-            keys: OnceLock::new(),
-            hardware: OnceLock::new(),
-        }
+        let tries = Tries::default();
+        let (http, keys, hardware) = (OnceLock::new(), OnceLock::new(), OnceLock::new());
+        Self { context, printer, person, http, tokens: Tokens::new(), keys, hardware, tries }
+    }
+
+    /// The same, asking for passphrases so often.
+    pub(crate) fn with_tries(self, tries: Tries) -> Self {
+        Self { tries, ..self }
     }
 
     /// Where everything is.
@@ -103,19 +103,21 @@ impl App {
     /// Who keeps the images.
     pub(crate) fn engine(&self, args: EngineArgs) -> anyhow::Result<Arc<dyn Engine>> {
         match args.name() {
-            EngineName::Local => {
-                let (http, tokens, credentials) = (self.http()?, self.tokens.clone(), self.credentials());
-                let registries = move |domain: &str| {
-                    RegistryClient::new(RegistryParts {
-                        domain: domain.to_owned(),
-                        http: http.clone(),
-                        tokens: tokens.clone(),
-                        credentials: Arc::new(Stored::new(credentials.clone(), domain)),
-                    })
-                };
-                Ok(Arc::new(LocalEngine::new(self.context.store()?, Arc::new(registries))))
-            }
+            EngineName::Local => Ok(Arc::new(LocalEngine::new(self.context.store()?, self.registries()?))),
         }
+    }
+
+    /// Makes clients of registries, each with the credentials that are kept for it.
+    pub(crate) fn registries(&self) -> anyhow::Result<Arc<dyn Registries>> {
+        let (http, tokens, credentials) = (self.http()?, self.tokens.clone(), self.credentials());
+        Ok(Arc::new(move |domain: &str| {
+            RegistryClient::new(RegistryParts {
+                domain: domain.to_owned(),
+                http: http.clone(),
+                tokens: tokens.clone(),
+                credentials: Arc::new(Stored::new(credentials.clone(), domain)),
+            })
+        }))
     }
 
     /// What a name means here, if the engine can tell without moving anything.
@@ -211,7 +213,7 @@ impl App {
         }
         let variables = PassphraseVariables::from_lookup(|name| self.context.variable(name))?;
         let prompt: Arc<dyn Prompt> = Arc::clone(&self.person) as _;
-        let passphrases = Passphrases::new(variables, prompt, Tries::default());
+        let passphrases = Passphrases::new(variables, prompt, self.tries);
         let keys = Arc::new(DirKeyStore::new(&self.context.trust_dir(), Arc::new(passphrases)));
         Ok(Arc::clone(self.keys.get_or_init(|| keys)))
     }

@@ -5,8 +5,10 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    demo, doctor, generate, images, key, load, login, logout, pull, push, repo, save, server, tuf, why,
+    demo, doctor, generate, images, key, load, login, logout, plugin, pull, push, repo, save, server, shim,
+    trust, tuf, why,
 };
+use crate::docker::own;
 
 /// Content trust for container images: a publisher signs what a tag means, and nobody gets anything else
 #[derive(Debug, Parser)]
@@ -27,6 +29,7 @@ Variables:
   ..._PASSPHRASE_FILE                         a file with the passphrase, in place of either
   COUNTERSIGN_PASSPHRASE_COMMAND              a command that prints passphrases
   COUNTERSIGN_PKCS11_MODULE                   the library through which keys in hardware are used
+  DOCKER_CONTENT_TRUST                        whether the shim enforces trust
   DOCKER_CONFIG                               Docker's configuration directory
   XDG_DATA_HOME                               where images are kept, in `countersign/images`
   HTTPS_PROXY, NO_PROXY, SSL_CERT_FILE        as everywhere
@@ -60,15 +63,21 @@ pub(crate) struct Global {
 pub(crate) enum Command {
     Pull(pull::Args),
     Push(push::Args),
+    Run(own::RunArgs),
+    Create(own::CreateArgs),
+    Build(own::BuildArgs),
     Load(load::Args),
     Save(save::Args),
     Images(images::Args),
     Login(login::Args),
     Logout(logout::Args),
     Why(why::Args),
+    Trust(trust::Args),
     Repo(repo::Args),
     Key(key::Args),
     Tuf(tuf::Args),
+    Shim(shim::Args),
+    Plugin(plugin::Args),
     Server(server::Args),
     Doctor(doctor::Args),
     Demo(demo::Args),

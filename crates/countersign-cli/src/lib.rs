@@ -4,6 +4,7 @@ mod app;
 mod args;
 mod commands;
 mod context;
+mod docker;
 mod engine;
 mod exit;
 mod hint;
@@ -18,6 +19,7 @@ mod status;
 mod table;
 mod terminal;
 mod time;
+mod trust;
 mod verdict;
 
 use std::ffi::OsString;
@@ -40,7 +42,22 @@ use crate::terminal::Terminal;
 const SYSTEM_POLICY: &str = "/etc/countersign/policy.toml";
 
 /// Runs the program with this command line, its first word being the program's name.
+///
+/// The name decides which face the program shows: `docker` and `podman` are the shim, `docker-trust` and `docker-countersign`
+/// plugins of Docker's.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitStatus {
+    let args: Vec<OsString> = args.into_iter().collect();
+    if let Some(call) = docker::Call::of_shim(&args) {
+        return call.run();
+    }
+    match docker::plugin::of_name(&args) {
+        Some(plugin) => plugin.run(),
+        None => run_own(args),
+    }
+}
+
+/// Runs the program by its own name.
+fn run_own(args: Vec<OsString>) -> ExitStatus {
     let cli = match Cli::try_parse_from(args) {
         Ok(cli) => cli,
         Err(refusal) => {
@@ -49,8 +66,15 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitStatus {
             return if refusal.use_stderr() { ExitStatus::Usage } else { ExitStatus::Success };
         }
     };
+    let command = match cli.command {
+        Command::Run(args) => return args.call(&cli.global).run(),
+        Command::Create(args) => return args.call(&cli.global).run(),
+        Command::Build(args) => return args.call(&cli.global).run(),
+        command => command,
+    };
+    let cli = Cli { command, ..cli };
     let printer = Arc::new(Printer::of_process(cli.global.quiet));
-    log::start(&cli.command);
+    log::start(matches!(cli.command, Command::Server(_)));
     let outcome = runtime(&cli.command).and_then(|runtime| {
         let context = context(&cli)?;
         let app = App::new(context, Arc::clone(&printer), Arc::new(Terminal));

@@ -4,6 +4,7 @@
 
 mod archives;
 mod demo;
+mod docker;
 mod doctor;
 mod help;
 mod interop;
