@@ -5,8 +5,10 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    demo, doctor, generate, images, key, load, login, logout, pull, push, repo, save, server, trust, tuf, why,
+    demo, doctor, generate, images, key, load, login, logout, plugin, pull, push, repo, save, server, shim,
+    status, trust, tuf, why,
 };
+use crate::docker::own;
 use crate::notary;
 
 /// Content trust for container images: a publisher signs what a tag means, and nobody gets anything else
@@ -25,6 +27,7 @@ Variables:
                                               and every other registry its own host
   DOCKER_CONTENT_TRUST_ROOT_PASSPHRASE        opens the root key
   DOCKER_CONTENT_TRUST_REPOSITORY_PASSPHRASE  opens every other key
+  DOCKER_CONTENT_TRUST                        whether the shim enforces trust
   DOCKER_CONFIG                               Docker's configuration directory
   XDG_DATA_HOME                               where images are kept, in `countersign/images`
   HTTPS_PROXY, NO_PROXY, SSL_CERT_FILE        as everywhere
@@ -58,6 +61,8 @@ pub(crate) struct Global {
 pub(crate) enum Command {
     Pull(pull::Args),
     Push(push::Args),
+    Run(own::RunArgs),
+    Create(own::CreateArgs),
     Load(load::Args),
     Save(save::Args),
     Images(images::Args),
@@ -65,9 +70,12 @@ pub(crate) enum Command {
     Logout(logout::Args),
     Why(why::Args),
     Trust(trust::Args),
+    Status(status::Args),
     Repo(repo::Args),
     Key(key::Args),
     Tuf(tuf::Args),
+    Shim(shim::Args),
+    Plugin(plugin::Args),
     Server(server::Args),
     Doctor(doctor::Args),
     Notary(notary::Args),

@@ -22,7 +22,8 @@ use countersign_registry::store::StoreError;
 use countersign_registry::transfer::TransferError;
 
 use crate::commands::key::KeyRefusal;
-use crate::commands::trust::SigningError;
+use crate::commands::trust::{AdoptError, SigningError};
+use crate::docker::build::NotCovered;
 use crate::refusal::Refusal;
 
 /// What may help against this link of a chain of errors.
@@ -35,6 +36,11 @@ pub(crate) fn hint(error: &(dyn Error + 'static)) -> Option<String> {
     }
     if let Some(error) = error.downcast_ref::<KeyRefusal>() {
         return Some(error.hint());
+    }
+    if let Some(AdoptError::Elsewhere { repository, .. }) = error.downcast_ref::<AdoptError>() {
+        return Some(format!(
+            "copy it to {repository} first, for instance with `skopeo copy --all --preserve-digests`"
+        ));
     }
     if let Some(error) = error.downcast_ref::<UpdateError>() {
         return update(error);
@@ -80,6 +86,13 @@ pub(crate) fn hint(error: &(dyn Error + 'static)) -> Option<String> {
     }
     if let Some(error) = error.downcast_ref::<StoreError>() {
         return store(error);
+    }
+    if error.is::<NotCovered>() {
+        return Some(
+            "write each image in the Dockerfile with its digest, `NAME@sha256:…` (`docker pull` verifies and prints it), and build with \
+             `DOCKER_CONTENT_TRUST=0`"
+                .to_owned(),
+        );
     }
     if error.is::<TrustServerError>() {
         return Some(format!(

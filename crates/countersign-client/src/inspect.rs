@@ -3,7 +3,7 @@
 //! Source: docker/cli `cli/command/trust/{common,inspect}.go`; reference behaviour 7.1.
 
 use std::cmp::Ordering;
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use countersign_core::key::KeyId;
 use countersign_core::metadata::Root;
@@ -38,13 +38,11 @@ pub struct SignedTag {
 pub fn inspect(collection: &TrustedCollection, tag: Option<&TargetName>) -> Inspection {
     let roles = in_order_of_walk(collection);
     let released = [RoleName::releases(), TopRole::Targets.into()];
-    let mut tags: Vec<SignedTag> = Vec::new();
-    for role in &released {
-        for target in said_by(collection, role, tag) {
-            let digest = target.digest.hex();
-            if !tags.iter().any(|known| known.tag == target.name && known.digest == digest) {
-                tags.push(SignedTag { tag: target.name, digest, signers: Vec::new() });
-            }
+    let (mut tags, mut met) = (Vec::new(), BTreeSet::new());
+    for target in released.iter().flat_map(|role| said_by(collection, role, tag)) {
+        let digest = target.digest.hex();
+        if met.insert((target.name.clone(), digest.clone())) {
+            tags.push(SignedTag { tag: target.name, digest, signers: Vec::new() });
         }
     }
     tags.sort_by(|left, right| natural(left.tag.as_str(), right.tag.as_str()));

@@ -8,6 +8,8 @@ pub mod changelist;
 mod directory;
 pub mod export;
 mod files;
+pub mod history;
+pub mod import;
 pub mod inspect;
 pub mod keystore;
 pub mod keystore_dir;

@@ -8,8 +8,10 @@
 mod base;
 mod edit;
 mod error;
+mod import;
 mod init;
 mod outcome;
+mod preview;
 mod revoke;
 mod ring;
 mod rotate;
@@ -31,7 +33,9 @@ use crate::remote::PublishError;
 use crate::updater::{OfflineUse, Refreshed, Roles, UpdateError, Updater, Warning};
 
 pub use error::PublisherError;
+pub use import::Imported;
 pub use outcome::{Initialised, Published, SignedOutcome, TagToSign};
+pub use preview::{DelegationChange, KeysChange, Preview, Signing, TagChange, Terms};
 pub use rotate::{OlderRoots, Rotation};
 pub use signers::Unpullable;
 pub use standing::TagStanding;

@@ -7,7 +7,7 @@
 
 use anyhow::Context as _;
 use countersign_client::changelist::ChangeList;
-use countersign_client::publisher::{Published, Publisher, SignedOutcome, TagToSign};
+use countersign_client::publisher::{Published, SignedOutcome, TagToSign};
 use countersign_core::author::Change;
 use countersign_core::metadata::FileMeta;
 use countersign_core::name::{RoleName, TargetName, TopRole};
@@ -47,15 +47,14 @@ pub(crate) async fn run(args: Args, app: &App) -> anyhow::Result<ExitStatus> {
         printer.status("Using default tag: latest")?;
     }
     let image = args.image.or_latest();
-    let publisher = app.publisher(&image.gun(), args.snapshot_key)?;
-    push_and_sign(&image, &publisher, args.engine, app).await?;
+    push_and_sign(&image, args.snapshot_key, args.engine, app).await?;
     Ok(ExitStatus::Success)
 }
 
 /// Pushes what the engine has under this name, which has a tag, and signs what was pushed.
 pub(crate) async fn push_and_sign(
     image: &ImageReference,
-    publisher: &Publisher,
+    snapshot_key: Option<SnapshotKey>,
     engine_args: EngineArgs,
     app: &App,
 ) -> anyhow::Result<()> {
@@ -63,6 +62,7 @@ pub(crate) async fn push_and_sign(
     let familiar = image.familiar();
     let tag = TargetName::from(image.tag().unwrap_or(DEFAULT_TAG).to_owned());
     let engine = app.engine(engine_args)?;
+    let publisher = app.publisher(&image.gun(), snapshot_key)?;
     let changes = ChangeList::new(app.context().trust_dir(), image.gun());
     drop_left_over(&changes, app).await?;
     let there =
@@ -77,24 +77,38 @@ pub(crate) async fn push_and_sign(
     printer.status(format_args!("{}: digest: {} size: {}", pushed.tag, pushed.digest, pushed.length))?;
 
     printer.status("Signing and pushing trust metadata")?;
-    let unsigned = || format!("`{familiar}` was pushed, and is not signed");
-    let target = TagToSign { tag: tag.clone(), digest: pushed.digest, size: pushed.length };
+    let target = TagToSign { tag, digest: pushed.digest, size: pushed.length };
+    let published = sign(&target, image, snapshot_key, app).await?;
+    tell(&published, image, app)
+}
+
+/// Signs what was pushed.
+pub(crate) async fn sign(
+    target: &TagToSign,
+    image: &ImageReference,
+    snapshot_key: Option<SnapshotKey>,
+    app: &App,
+) -> anyhow::Result<Published> {
+    let unsigned = || format!("`{}` was pushed, and is not signed", image.familiar());
+    let gun = image.gun();
+    let publisher = app.publisher(&gun, snapshot_key)?;
+    let changes = ChangeList::new(app.context().trust_dir(), gun);
     let change = Change::SetTarget {
         role: RoleName::from(TopRole::Targets),
-        name: tag,
-        meta: FileMeta::new(pushed.digest.into(), pushed.length),
+        name: target.tag.clone(),
+        meta: FileMeta::new(target.digest.into(), target.size),
     };
     // While this lives a killed push leaves word of what it wanted; nobody else publishes it.
     let staged = changes.stage_push(&[change], app.context().now()).await.with_context(unsigned)?;
-    let published = publisher.publish_target(&target, app.context().now()).await.with_context(unsigned)?;
+    let published = publisher.publish_target(target, app.context().now()).await.with_context(unsigned)?;
     drop(staged);
-    tell(&published, image, app)
+    Ok(published)
 }
 
 /// What a push that died has left is not published by another one.
 ///
 /// Deviation: Docker publishes it with the next push of whatever tag.
-async fn drop_left_over(changes: &ChangeList, app: &App) -> anyhow::Result<()> {
+pub(crate) async fn drop_left_over(changes: &ChangeList, app: &App) -> anyhow::Result<()> {
     for left in changes.drop_left_over().await? {
         if let Change::SetTarget { name, .. } = left.change {
             let name = name.as_str().escape_default();
@@ -106,7 +120,8 @@ async fn drop_left_over(changes: &ChangeList, app: &App) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn tell(published: &Published, image: &ImageReference, app: &App) -> anyhow::Result<()> {
+/// Says what was signed.
+pub(crate) fn tell(published: &Published, image: &ImageReference, app: &App) -> anyhow::Result<()> {
     let printer = app.printer();
     if published.initialised.is_some() {
         printer.status(format_args!("Finished initializing \"{}\"", published.gun))?;

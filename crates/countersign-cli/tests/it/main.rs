@@ -4,6 +4,7 @@
 
 mod archives;
 mod demo;
+mod docker;
 mod doctor;
 mod help;
 mod interop;
@@ -17,6 +18,7 @@ mod pull;
 mod push;
 mod repo;
 mod server;
+mod status;
 mod trust;
 mod tuf;
 mod why;

@@ -47,11 +47,11 @@ impl World {
 
     /// The program with these arguments, not yet run.
     pub(crate) fn program(&self, args: &[&str]) -> Invocation {
-        self.other_program(Path::new(env!("CARGO_BIN_EXE_countersign")), args)
+        self.program_at(Path::new(env!("CARGO_BIN_EXE_countersign")), args)
     }
 
-    /// Another program in the same home with the same variables, not yet run.
-    pub(crate) fn other_program(&self, program: &Path, args: &[&str]) -> Invocation {
+    /// Another program with these arguments and this person's environment, not yet run.
+    pub(crate) fn program_at(&self, program: &Path, args: &[&str]) -> Invocation {
         let invocation = Invocation::of(program).env("HOME", self.home.path());
         let invocation =
             self.env.iter().fold(invocation, |invocation, (name, value)| invocation.env(name, value));

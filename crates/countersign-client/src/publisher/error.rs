@@ -4,6 +4,7 @@ use countersign_core::author::AuthorError;
 use countersign_core::certificate::CertificateError;
 use countersign_core::key::KeyId;
 use countersign_core::name::{Gun, RoleName, TargetName, TopRole};
+use countersign_core::trust::TrustError;
 use thiserror::Error;
 
 use crate::cache::CacheError;
@@ -91,6 +92,24 @@ pub enum PublisherError {
     /// Without this signer nothing could be pulled.
     #[error("`{}` alone signed what is released, and without that nothing can be pulled; nothing was changed", signer(.0))]
     LastSigner(RoleName),
+    /// What is left of a collection was checked and is not what its keys signed.
+    #[error("what is left of `{0}` is not trusted; nothing was published")]
+    Remains(Gun, #[source] TrustError),
+    /// What is left of a collection is of different times.
+    #[error("`{role}` is not the file that the snapshot lists; nothing was published")]
+    MixedRemains {
+        /// The role.
+        role: RoleName,
+    },
+    /// There is nothing left of what a collection says.
+    #[error("no targets file of `{0}` is left; nothing was published")]
+    NoTargets(Gun),
+    /// A collection with a longer past than a server can be brought to.
+    #[error("the root has more than {max} versions, which a server takes one by one; nothing was published")]
+    TooManyRoots {
+        /// Most that are published.
+        max: u64,
+    },
     /// No tag is signed.
     #[error("no signed tags to remove")]
     NothingSigned,

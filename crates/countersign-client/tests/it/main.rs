@@ -11,6 +11,7 @@ mod bad_answers;
 mod cache;
 mod changelist;
 mod export;
+mod import;
 mod keystore;
 mod notary;
 mod offline;

@@ -8,6 +8,7 @@ mod finding;
 mod images;
 mod keys;
 mod server;
+mod shim;
 mod subject;
 
 use std::time::Duration;
@@ -22,6 +23,8 @@ use crate::app::App;
 use crate::context::Context;
 use crate::engine::{EngineArgs, EngineName};
 use crate::exit::ExitStatus;
+
+pub(crate) use cached::collections;
 
 /// Say what is wrong: configuration, keys, trust server, clock, trust data, images
 ///
@@ -53,6 +56,7 @@ pub(crate) async fn run(args: Args, app: &App) -> anyhow::Result<ExitStatus> {
         on_files("policy", app, configuration::policy),
         on_files("network", app, environment::check),
         on_files("keys", app, keys::check),
+        on_files("shim", app, shim::check),
         ("server", Box::pin(server::check(subject, app))),
         ("trust", Box::pin(cached::check(subject, app))),
     ];

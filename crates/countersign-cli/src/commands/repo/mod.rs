@@ -1,6 +1,7 @@
 //! `repo`: trust collections, in the vocabulary of Notary's command.
 
 mod export;
+mod import;
 mod init;
 mod list;
 mod lookup;
@@ -38,6 +39,7 @@ enum Verb {
     Publish(publish::Args),
     Reset(reset::Args),
     Export(export::Args),
+    Import(import::Args),
 }
 
 /// Runs a verb.
@@ -48,6 +50,7 @@ pub(crate) async fn run(args: Args, app: &App) -> anyhow::Result<ExitStatus> {
         Verb::Publish(args) => publish::run(args, app).await,
         Verb::Reset(args) => reset::run(args, app).await,
         Verb::Export(args) => export::run(args, app).await,
+        Verb::Import(args) => import::run(args, app).await,
         Verb::List(args) => list::run(args, app).await,
         Verb::Lookup(args) => lookup::run(args, app).await,
     }

@@ -50,7 +50,7 @@ pub(crate) async fn run(args: Args, app: &App, face: Face) -> anyhow::Result<Exi
         }
     }
     printer.data_text(&json(&found)?)?;
-    let worst = failed.iter().map(|error| face.tell(error, app)).max_by_key(|status| *status as u8);
+    let worst = failed.iter().map(|error| face.report(error, printer)).max_by_key(|status| status.code());
     Ok(worst.unwrap_or(ExitStatus::Success))
 }
 
@@ -66,9 +66,7 @@ async fn look(image: &str, app: &App, face: Face) -> anyhow::Result<Inspection> 
         Err(_) if face == Face::Docker => return Err(refused.into()),
         refreshed => refreshed.context(refused)?,
     };
-    if face == Face::Own {
-        verdict::tell(&refreshed, updater.remote().server(), app);
-    }
+    verdict::tell(&refreshed, updater.remote().server(), app);
     Ok(inspect(&refreshed.collection, tag.as_ref()))
 }
 

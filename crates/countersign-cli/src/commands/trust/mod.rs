@@ -2,7 +2,10 @@
 //!
 //! Source: docker/cli `cli/command/trust/`; reference behaviour 7.
 
+mod adopt;
+mod diff;
 mod error;
+mod history;
 mod inspect;
 mod key;
 mod offered;
@@ -16,8 +19,10 @@ use countersign_registry::reference::ImageReference;
 
 use crate::app::App;
 use crate::exit::ExitStatus;
+use crate::output::Printer;
 use crate::report;
 
+pub(crate) use adopt::AdoptError;
 pub(crate) use error::SigningError;
 
 /// Sign images, and manage who may
@@ -36,6 +41,9 @@ enum Verb {
     Revoke(revoke::Args),
     Key(key::Args),
     Signer(signer::Args),
+    Adopt(adopt::Args),
+    Diff(diff::Args),
+    History(history::Args),
 }
 
 /// Whose verbs these are: what a cancelled question and a failure among several mean depends on it.
@@ -58,10 +66,19 @@ impl Face {
 
     /// Says why one of several did not work; what that would mean for the program if it were the only one.
     fn tell(self, error: &anyhow::Error, app: &App) -> ExitStatus {
+        let status = self.report(error, app.printer());
+        if self == Self::Docker {
+            app.printer().tell("");
+        }
+        status
+    }
+
+    /// Says why it ended so.
+    pub(crate) fn report(self, error: &anyhow::Error, printer: &Printer) -> ExitStatus {
         match self {
-            Self::Own => report::report(error, app.printer()),
+            Self::Own => report::report(error, printer),
             Self::Docker => {
-                app.printer().tell(format_args!("{}\n", report::one_line(error.as_ref())));
+                printer.tell(report::one_line(error.as_ref()));
                 ExitStatus::Failure
             }
         }
@@ -76,6 +93,9 @@ pub(crate) async fn run(args: Args, app: &App, face: Face) -> anyhow::Result<Exi
         Verb::Revoke(args) => revoke::run(args, app, face).await,
         Verb::Key(args) => key::run(&args, app, face),
         Verb::Signer(args) => signer::run(args, app, face).await,
+        Verb::Adopt(args) => adopt::run(args, app, face).await,
+        Verb::Diff(args) => diff::run(args, app).await,
+        Verb::History(args) => history::run(args, app).await,
     }
 }
 

@@ -76,7 +76,7 @@ pub(crate) async fn run(args: Args, app: &App, face: Face) -> anyhow::Result<Exi
                 "Signing and pushing trust data for local image {}, may overwrite remote trust data",
                 args.image
             ));
-            push::push_and_sign(&image, &publisher, args.engine, app).await?;
+            push::push_and_sign(&image, None, args.engine, app).await?;
         }
     }
     Ok(ExitStatus::Success)

@@ -24,7 +24,7 @@ fn docker_sees(person: &Person, gun: &str) -> Option<String> {
     if Invocation::of(&docker).args(["trust", "--help"]).run().code != Some(0) {
         return None;
     }
-    let seen = person.world().other_program(&docker, &["trust", "inspect", gun]).run().expect_success();
+    let seen = person.world().program_at(&docker, &["trust", "inspect", gun]).run().expect_success();
     Some(seen.stdout)
 }
 

@@ -166,6 +166,15 @@ fn mode(path: &Path, mode: u32) {
     std::fs::set_permissions(path, mode).expect("a mode");
 }
 
+/// Ours as Docker's plugin.
+fn plugin(world: &World, args: &[&str]) -> Invocation {
+    let path = world.path("docker-trust");
+    if !path.exists() {
+        std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_countersign"), &path).expect("a link");
+    }
+    world.program_at(&path, args)
+}
+
 #[test]
 fn script_says_the_same_with_dockers_program_and_with_ours() {
     if !docker_is_here() {
@@ -173,23 +182,29 @@ fn script_says_the_same_with_dockers_program_and_with_ours() {
     }
     for server in Server::both() {
         let theirs = run(&server, docker, "theirs");
-        let ours = run(&server, ours, "mine-6");
-        assert_eq!(ours.len(), theirs.len());
-        for (mut ours, mut theirs) in ours.into_iter().zip(theirs) {
-            let (our_errors, their_errors) =
-                (std::mem::take(&mut ours.errors), std::mem::take(&mut theirs.errors));
-            assert_eq!(ours, theirs);
-            // Ours may say more behind it: what the cause is. Older Dockers begin a line with a capital, and say "please".
-            let agree = |(ours, theirs): (&String, &String)| {
-                let theirs =
-                    theirs.replace("docker trust", "countersign trust").to_lowercase().replace("please ", "");
-                ours.to_lowercase().starts_with(&theirs)
-            };
-            assert!(
-                our_errors.len() == their_errors.len() && our_errors.iter().zip(&their_errors).all(agree),
-                "{}: {our_errors:#?}\n{their_errors:#?}",
-                ours.line
-            );
+        for (start, repository) in [(ours as Start, "mine-6"), (plugin, "plug-6")] {
+            let ours = run(&server, start, repository);
+            assert_eq!(ours.len(), theirs.len());
+            for (ours, theirs) in ours.iter().zip(&theirs) {
+                assert_eq!(
+                    (&ours.line, ours.succeeds, &ours.stdout),
+                    (&theirs.line, theirs.succeeds, &theirs.stdout)
+                );
+                let agree = |(ours, theirs): (&String, &String)| says(ours, theirs);
+                assert!(
+                    ours.errors.len() == theirs.errors.len()
+                        && ours.errors.iter().zip(&theirs.errors).all(agree),
+                    "{ours:#?}\n{theirs:#?}",
+                );
+            }
         }
     }
+}
+
+/// Whether a line of ours says what theirs does. Ours may say more behind it: what the cause is. Older Dockers begin a line with
+/// a capital, and say "please".
+fn says(ours: &str, theirs: &str) -> bool {
+    let theirs = theirs.to_lowercase().replace("please ", "");
+    let ours = ours.to_lowercase().replace("countersign trust", "docker trust");
+    ours.starts_with(&theirs)
 }

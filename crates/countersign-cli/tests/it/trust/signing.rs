@@ -2,77 +2,12 @@
 
 use std::path::Path;
 
-use countersign_lab::registry::Registry;
 use countersign_testkit::command::Invocation;
 use countersign_testkit::image::Image;
 
 use super::stage::{Server, docker, docker_is_here};
-use crate::world::{PASSPHRASE, World, block_on};
-
-/// An owner and two people whose public keys the owner has, and a repository.
-struct Team {
-    registry: Registry,
-    gun: String,
-    owner: World,
-    bob: World,
-    carol: World,
-}
-
-impl Team {
-    fn of(server: &Server) -> Self {
-        let registry = block_on(Registry::start()).expect("a registry on loopback");
-        let gun = format!("{}/team/app", registry.host());
-        let team =
-            Self { gun, owner: server.person(), bob: server.person(), carol: server.person(), registry };
-        for (person, name) in [(&team.bob, "bob"), (&team.carol, "carol")] {
-            person.run(&["trust", "key", "generate", name]).expect_success();
-            let file = format!("{name}.pub");
-            team.owner.write(&file, std::fs::read(person.path(&file)).expect("a public key"));
-        }
-        team
-    }
-
-    fn tag(&self, tag: &str) -> String {
-        format!("{}:{tag}", self.gun)
-    }
-
-    fn add(&self, name: &str) {
-        self.owner
-            .run(&["trust", "signer", "add", "--key", &format!("{name}.pub"), name, &self.gun])
-            .expect_success();
-    }
-
-    /// Has somebody push and sign a tag.
-    fn push(&self, person: &World, tag: &str, text: &str) -> Image {
-        let image = person.load(&self.tag(tag), text);
-        person.run(&["push", "--engine", "local", &self.tag(tag)]).expect_success();
-        image
-    }
-
-    /// The digest that a pull of a tag brings; `None` if it is refused as not trusted.
-    fn pulled(&self, server: &Server, tag: &str) -> Option<String> {
-        let reader = server.person();
-        let output = reader.run(&["pull", &self.tag(tag)]);
-        if output.code == Some(3) {
-            return None;
-        }
-        let output = output.expect_success();
-        let digest = output.stdout.lines().find_map(|line| line.strip_prefix("Digest: "));
-        Some(digest.expect("a digest").to_owned())
-    }
-
-    /// Who signed a tag, as `trust inspect` says it.
-    fn signers(&self, server: &Server, tag: &str) -> Vec<String> {
-        let output = server.person().run(&["trust", "inspect", &self.tag(tag)]).expect_success();
-        let json: serde_json::Value = serde_json::from_str(&output.stdout).expect("JSON");
-        let signers = json[0]["SignedTags"][0]["Signers"].as_array().cloned().unwrap_or_default();
-        signers.iter().filter_map(|signer| signer.as_str().map(str::to_owned)).collect()
-    }
-}
-
-fn digest(image: &Image) -> String {
-    image.digest().to_string()
-}
+use super::team::{Team, digest};
+use crate::world::{PASSPHRASE, World};
 
 #[test]
 fn tag_is_signed_again_by_each_signer_and_by_nobody_without_a_key() {
@@ -272,11 +207,11 @@ fn sign_begins_a_repository_with_its_signer() {
 }
 
 #[test]
-fn tag_of_theregistry_is_signed_once_somebody_has_looked_at_it() {
+fn tag_of_the_registry_is_signed_once_somebody_has_looked_at_it() {
     for server in Server::both() {
         let team = Team::of(&server);
         let image = Image::of_text("pushed by somebody else").expect("an image");
-        team.registry.put_image("team/app", "v1", &image);
+        team.registry().put_image("team/app", "v1", &image);
         let sign = ["trust", "sign", "--from-registry", "--signer", "alice", &team.tag("v1")];
         let seen = team.owner.program(&sign).stdin("n\n").run().expect_code(1);
         assert!(seen.stderr.contains(&image.digest().to_string()), "{}", seen.transcript());
@@ -285,7 +220,7 @@ fn tag_of_theregistry_is_signed_once_somebody_has_looked_at_it() {
         team.owner.program(&sign).stdin("y\n").run().expect_success();
         assert_eq!(team.pulled(&server, "v1"), Some(digest(&image)));
         let other = Image::of_text("pushed later").expect("an image");
-        team.registry.put_image("team/app", "v1", &other);
+        team.registry().put_image("team/app", "v1", &other);
         let again = ["trust", "sign", "--from-registry", "--yes", &team.tag("v1")];
         let changed = team.owner.run(&again).expect_success();
         assert!(
@@ -357,4 +292,51 @@ fn is_in_any_file(dir: &Path, text: &str) -> bool {
         let content = std::fs::read(file.expect("an entry").path()).expect("a file");
         String::from_utf8_lossy(&content).contains(text)
     })
+}
+
+#[test]
+fn signer_of_a_repository_that_was_never_signed_is_removed() {
+    for server in Server::both() {
+        let team = Team::of(&server);
+        team.add("bob");
+        let remove = ["trust", "signer", "remove", "bob", &team.gun];
+        team.owner.run(&remove).expect_success();
+        let gone = team.owner.run(&remove).expect_code(1);
+        assert!(gone.stderr.contains("no signer bob for repository"), "{}", gone.transcript());
+    }
+}
+
+#[test]
+fn names_of_roles_are_no_names_of_signers_keys() {
+    let world = World::new();
+    for name in ["root", "targets", "snapshot", "timestamp", "releases"] {
+        let refused = world.run(&["trust", "key", "generate", name]).expect_code(2);
+        assert!(refused.stderr.contains("is a reserved keyword"), "{}", refused.transcript());
+        assert!(!world.path(&format!("{name}.pub")).exists());
+    }
+}
+
+#[test]
+fn root_key_of_a_new_repository_can_be_chosen_and_is_named() {
+    let server = Server::both().remove(0);
+    let team = Team::of(&server);
+    let made = [(); 2].map(|()| {
+        let output = team.owner.run(&["key", "generate", "-q"]).expect_success();
+        output.stdout.trim().to_owned()
+    });
+    let chosen = made.iter().max().expect("two");
+    let add = ["trust", "signer", "add", "--root-key", chosen, "--key", "bob.pub", "bob", &team.gun];
+    let added = team.owner.run(&add).expect_success();
+    assert!(added.stderr.contains(&format!("Its root key is {chosen}")), "{}", added.transcript());
+}
+
+#[test]
+fn several_repositories_are_done_although_one_fails() {
+    let server = Server::both().remove(0);
+    let team = Team::of(&server);
+    let other = format!("{}-other", team.gun);
+    let add = ["trust", "signer", "add", "--key", "bob.pub", "bob", &team.gun, "Not/A/Name", &other];
+    let output = team.owner.run(&add).expect_code(2);
+    assert!(output.stderr.contains("failed to add signer to: Not/A/Name"), "{}", output.transcript());
+    assert!(output.stdout.contains(&format!("Successfully added signer: bob to {other}")));
 }

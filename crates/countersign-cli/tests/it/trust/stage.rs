@@ -1,6 +1,6 @@
 //! People with our program and Docker's `docker trust`, each with a home of their own, and servers of both makes.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use countersign_testkit::command::Invocation;
 use countersign_testkit::peers::{NotaryServer, find_program, present_or_skip};
@@ -37,6 +37,14 @@ impl Server {
         servers
     }
 
+    pub(super) fn url(&self) -> &str {
+        &self.url
+    }
+
+    pub(super) fn ca_file(&self) -> &Path {
+        &self.ca_file
+    }
+
     /// Somebody with a home and the passphrase variables.
     pub(super) fn person(&self) -> World {
         let mut world = World::new();
@@ -60,5 +68,5 @@ pub(super) fn docker_is_here() -> bool {
 /// Runs `docker` in somebody's home.
 pub(super) fn docker(world: &World, args: &[&str]) -> Invocation {
     let docker = find_program("docker").expect("it is here");
-    world.other_program(&docker, args)
+    world.program_at(&docker, args)
 }

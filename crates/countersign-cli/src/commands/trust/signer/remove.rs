@@ -41,7 +41,7 @@ pub(crate) async fn run(args: Args, app: &App, face: Face) -> anyhow::Result<Exi
             Ok(false) => cancelled = true,
             Err(error) => {
                 let status = face.tell(&error, app);
-                worst = if status as u8 > worst as u8 { status } else { worst };
+                worst = if status.code() > worst.code() { status } else { worst };
                 failed.push(repository.clone());
             }
         }
