@@ -50,6 +50,9 @@ const SYSTEM_POLICY: &str = "/etc/countersign/policy.toml";
 /// plugins of Docker's, and `notary` takes Notary's command line.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitStatus {
     let args: Vec<OsString> = args.into_iter().collect();
+    if let Some(words) = notary::words_of(&args) {
+        return notary::run_blocking(words);
+    }
     if let Some(call) = docker::Call::of_shim(&args) {
         return call.run();
     }

@@ -18,7 +18,7 @@ use countersign_core::time::UpdateStart;
 
 use super::face::Face;
 use super::fatal::{Fatal, Outcome};
-use super::prompt::Streams;
+use super::prompt::confirms;
 use super::publish::publish_if_asked;
 use super::{log, say};
 use crate::table::table;
@@ -132,7 +132,7 @@ async fn remove_whole(face: &Face, role: RoleName) -> Outcome {
     let question = "\nAre you sure you want to remove all data for this delegation? (yes/no)";
     if face.line().is_on("yes") {
         say(format_args!("{question}\nConfirmed `yes` from flag"))?;
-    } else if !Streams::confirms(question) {
+    } else if !confirms(question) {
         return Err(Fatal::new("Aborting action."));
     }
     face.changes(&gun).add(&[Change::RemoveDelegation { role: role.clone() }], face.now()).await?;

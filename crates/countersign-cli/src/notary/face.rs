@@ -11,6 +11,7 @@ use countersign_client::cache_dir::DirectoryCache;
 use countersign_client::changelist::ChangeList;
 use countersign_client::keystore_dir::DirKeyStore;
 use countersign_client::passphrase::{PassphraseVariables, Passphrases, Tries};
+use countersign_client::prompt::Prompt as _;
 use countersign_client::publisher::{PublishOptions, Publisher};
 use countersign_client::remote_http::{Access, HttpRemote};
 use countersign_client::updater::{OfflineUse, Refreshed, Releases, Roles, UpdateSettings, Updater};
@@ -24,10 +25,11 @@ use rustls_pki_types::pem::PemObject as _;
 
 use super::fatal::{Fatal, Outcome};
 use super::line::Line;
-use super::prompt::Streams;
 use super::settings::Settings;
 use super::tell;
+use crate::docker::DockerTerminal;
 use crate::policy::Policy;
+use crate::terminal::Person as _;
 use crate::time;
 
 /// One run of a command.
@@ -81,7 +83,8 @@ impl Face {
         }
         let variables = PassphraseVariables::from_notary_lookup(crate::variable);
         let variables = variables.map_err(|error| Fatal::of(&error))?;
-        let passphrases = Passphrases::new(variables, Arc::new(Streams), Tries::docker()).called_by_role();
+        let passphrases =
+            Passphrases::new(variables, Arc::new(DockerTerminal), Tries::docker()).called_by_role();
         let keys = Arc::new(DirKeyStore::new(&self.settings.trust_dir, Arc::new(passphrases)));
         Ok(Arc::clone(self.keys.get_or_init(|| keys)))
     }
@@ -157,8 +160,8 @@ impl CredentialSource for Asked {
             return Ok(Arc::default());
         }
         let asked = tokio::task::spawn_blocking(|| {
-            let username = Streams::ask("Enter username: ")?;
-            let password = countersign_client::prompt::Prompt::ask_hidden(&Streams, "Enter password: ")?;
+            let username = DockerTerminal.ask("Enter username: ")?;
+            let password = DockerTerminal.ask_hidden("Enter password: ")?;
             Some(Credentials::password(username.trim(), password.to_string()))
         });
         Ok(Arc::new(asked.await.ok().flatten().unwrap_or_default()))

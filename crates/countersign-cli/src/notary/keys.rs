@@ -12,7 +12,7 @@ use countersign_core::name::{Gun, TopRole};
 
 use super::face::Face;
 use super::fatal::{Fatal, Outcome, passphrase};
-use super::prompt::Streams;
+use super::prompt::confirms;
 use super::{key_files, log, say, say_text, tell};
 use crate::report::one_line;
 use crate::table::{keep_end, table};
@@ -94,7 +94,7 @@ pub(super) async fn rotate(face: &Face) -> Outcome {
     let keys = key_files::for_role(&files, role, &gun, &*face.keys()?)?;
     let rotation = match top {
         Some(TopRole::Root) => {
-            if !Streams::confirms(ROOT_QUESTION) {
+            if !confirms(ROOT_QUESTION) {
                 return say("\nAborting action.");
             }
             Rotation::Root { keys, older: older_roots(face) }
@@ -189,7 +189,7 @@ fn remove_confirmed(id: KeyId, keys: &countersign_client::keystore_dir::DirKeySt
         Err(error) => return Err(error.into()),
     };
     let key = format!("{id} (role {}) from {}", entry.role.escape_debug(), keys.path().display());
-    if !Streams::confirms(&format!("Are you sure you want to remove {key}?  (yes/no)  ")) {
+    if !confirms(&format!("Are you sure you want to remove {key}?  (yes/no)  ")) {
         return say("\nAborting action.");
     }
     keys.remove(id)?;
