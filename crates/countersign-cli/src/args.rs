@@ -25,6 +25,8 @@ Variables:
   DOCKER_CONTENT_TRUST_ROOT_PASSPHRASE        opens the root key
   DOCKER_CONTENT_TRUST_REPOSITORY_PASSPHRASE  opens every other key
   DOCKER_CONFIG                               Docker's configuration directory
+  COUNTERSIGN_ENGINE                          who keeps the images: docker, podman or local
+  DOCKER_HOST, DOCKER_CONTEXT                 the Docker daemon, as with Docker
   XDG_DATA_HOME                               where images are kept, in `countersign/images`
   HTTPS_PROXY, NO_PROXY, SSL_CERT_FILE        as everywhere
   NO_COLOR                                    no colours
