@@ -35,12 +35,20 @@ pub(crate) struct App {
     http: OnceLock<HttpClient>,
     tokens: Tokens,
     keys: OnceLock<Arc<DirKeyStore>>,
+    tries: Tries,
 }
 
 impl App {
     /// A run that says things through `printer` and asks `person`.
     pub(crate) fn new(context: Context, printer: Arc<Printer>, person: Arc<dyn Person>) -> Self {
-        Self { context, printer, person, http: OnceLock::new(), tokens: Tokens::new(), keys: OnceLock::new() }
+        let tries = Tries::default();
+        let (http, keys) = (OnceLock::new(), OnceLock::new());
+        Self { context, printer, person, http, tokens: Tokens::new(), keys, tries }
+    }
+
+    /// The same, asking for passphrases so often.
+    pub(crate) fn with_tries(self, tries: Tries) -> Self {
+        Self { tries, ..self }
     }
 
     /// Where everything is.
@@ -120,7 +128,7 @@ impl App {
             SnapshotKey::Client => publisher::SnapshotKey::Local,
             SnapshotKey::Server => publisher::SnapshotKey::Server,
         };
-        let options = PublishOptions { root_key, snapshot_key };
+        let options = PublishOptions { root_key, snapshot_key, ..PublishOptions::default() };
         Ok(Publisher::new(&self.updater(gun, Access::Push)?, self.key_store()?, options))
     }
 
@@ -182,7 +190,7 @@ impl App {
         }
         let variables = PassphraseVariables::from_lookup(|name| self.context.variable(name))?;
         let prompt: Arc<dyn Prompt> = Arc::clone(&self.person) as _;
-        let passphrases = Passphrases::new(variables, prompt, Tries::default());
+        let passphrases = Passphrases::new(variables, prompt, self.tries);
         let keys = Arc::new(DirKeyStore::new(&self.context.trust_dir(), Arc::new(passphrases)));
         Ok(Arc::clone(self.keys.get_or_init(|| keys)))
     }

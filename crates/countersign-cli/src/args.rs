@@ -5,8 +5,11 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    demo, doctor, generate, images, key, load, login, logout, pull, push, repo, save, server, tuf, why,
+    demo, doctor, generate, images, key, load, login, logout, plugin, pull, push, repo, save, server, shim,
+    status, trust, tuf, why,
 };
+use crate::docker::own;
+use crate::notary;
 
 /// Content trust for container images: a publisher signs what a tag means, and nobody gets anything else
 #[derive(Debug, Parser)]
@@ -24,6 +27,7 @@ Variables:
                                               and every other registry its own host
   DOCKER_CONTENT_TRUST_ROOT_PASSPHRASE        opens the root key
   DOCKER_CONTENT_TRUST_REPOSITORY_PASSPHRASE  opens every other key
+  DOCKER_CONTENT_TRUST                        whether the shim enforces trust
   DOCKER_CONFIG                               Docker's configuration directory
   COUNTERSIGN_ENGINE                          who keeps the images: docker, podman or local
   DOCKER_HOST, DOCKER_CONTEXT                 the Docker daemon, as with Docker
@@ -59,17 +63,25 @@ pub(crate) struct Global {
 pub(crate) enum Command {
     Pull(pull::Args),
     Push(push::Args),
+    Run(own::RunArgs),
+    Create(own::CreateArgs),
+    Build(own::BuildArgs),
     Load(load::Args),
     Save(save::Args),
     Images(images::Args),
     Login(login::Args),
     Logout(logout::Args),
     Why(why::Args),
+    Trust(trust::Args),
+    Status(status::Args),
     Repo(repo::Args),
     Key(key::Args),
     Tuf(tuf::Args),
+    Shim(shim::Args),
+    Plugin(plugin::Args),
     Server(server::Args),
     Doctor(doctor::Args),
+    Notary(notary::Args),
     Demo(demo::Args),
     #[command(hide = true)]
     Generate(generate::Args),
@@ -78,6 +90,6 @@ pub(crate) enum Command {
 impl Command {
     /// Whether several threads are worth their start.
     pub(crate) fn is_heavy(&self) -> bool {
-        matches!(self, Self::Pull(_) | Self::Push(_) | Self::Server(_))
+        matches!(self, Self::Pull(_) | Self::Push(_) | Self::Trust(_) | Self::Server(_))
     }
 }

@@ -23,12 +23,25 @@ use countersign_registry::http::{HttpError, TlsFault};
 use countersign_registry::store::StoreError;
 use countersign_registry::transfer::TransferError;
 
+use crate::commands::key::KeyRefusal;
+use crate::commands::trust::{AdoptError, SigningError};
 use crate::refusal::Refusal;
 
 /// What may help against this link of a chain of errors.
 pub(crate) fn hint(error: &(dyn Error + 'static)) -> Option<String> {
     if let Some(error) = error.downcast_ref::<Refusal>() {
         return refusal(error);
+    }
+    if let Some(error) = error.downcast_ref::<SigningError>() {
+        return error.hint();
+    }
+    if let Some(AdoptError::Elsewhere { repository, .. }) = error.downcast_ref::<AdoptError>() {
+        return Some(format!(
+            "copy it to {repository} first, for instance with `skopeo copy --all --preserve-digests`"
+        ));
+    }
+    if let Some(error) = error.downcast_ref::<KeyRefusal>() {
+        return Some(error.hint());
     }
     if let Some(error) = error.downcast_ref::<UpdateError>() {
         return update(error);
@@ -218,6 +231,17 @@ fn publisher(error: &PublisherError) -> Option<String> {
              a signer"
                 .to_owned(),
         ),
+        PublisherError::HandOver { .. } => Some(
+            "do this where the root key is, or bring the key here for it: `countersign key list` shows what is here".to_owned(),
+        ),
+        PublisherError::StillSigned { .. } => Some(
+            "revoke it where that role's key is, or have the owner of the repository do it".to_owned(),
+        ),
+        PublisherError::NoRootKeys { .. } => Some(
+            "whoever keeps the root key does this, or brings it here (`countersign key import`): it signs every change of keys"
+                .to_owned(),
+        ),
+        PublisherError::NoCollection(gun) => Some(format!("`countersign repo init {gun}` makes it")),
         PublisherError::Begun(..) => {
             Some("remove the collection's directory below `trust/tuf`, and begin again".to_owned())
         }
@@ -298,6 +322,15 @@ fn http(error: &HttpError) -> Option<String> {
 fn key_store(error: &KeyStoreError) -> Option<String> {
     match error {
         KeyStoreError::Passphrase(error) => passphrase(error),
+        KeyStoreError::Plain { .. } => Some("`countersign key passwd` encrypts it".to_owned()),
+        KeyStoreError::Changed { .. } => Some("try again".to_owned()),
+        KeyStoreError::OtherRole { .. } | KeyStoreError::FixedRole { .. } => Some(
+            "one key is for one role; `countersign key rename` changes the names of signers alone".to_owned(),
+        ),
+        KeyStoreError::OtherKey { .. } => Some(
+            "two key files may have been mixed up; restore it from a backup, and change nothing here until it is found"
+                .to_owned(),
+        ),
         _ => None,
     }
 }
@@ -311,6 +344,7 @@ fn passphrase(error: &PassphraseError) -> Option<String> {
         PassphraseError::WrongVariable { variable, .. } => {
             Some(format!("set `{variable}` right, or unset it to be asked at the terminal"))
         }
+        PassphraseError::FileEndOfInput { .. } => Some("run it at a terminal".to_owned()),
         PassphraseError::ShortVariable { .. } => {
             Some("a password manager generates and keeps a good random passphrase".to_owned())
         }

@@ -60,6 +60,12 @@ impl Policy {
         Ok(Self { system: Rules::load(system)?, user: Rules::load(user)? })
     }
 
+    /// The same, with these pins in place of the user's.
+    pub(crate) fn with_user_pinning(mut self, pinning: TrustPinning) -> Self {
+        self.user.pinning = pinning;
+        self
+    }
+
     /// The files that were read.
     pub(crate) fn files(&self) -> impl Iterator<Item = &Path> {
         [&self.system, &self.user].into_iter().filter_map(|rules| rules.path.as_deref())

@@ -2,6 +2,8 @@
 //!
 //! Source: docker/cli `cli/trust/trust.go` (`NotaryError`), `cli/command/image/trust.go`.
 
+use std::fmt;
+
 use countersign_client::lookup::LookupError;
 use countersign_client::updater::UpdateError;
 use countersign_core::digest::Digest;
@@ -97,13 +99,30 @@ impl Refusal {
     }
 }
 
+/// What could not be verified; the context of why.
+#[derive(Debug)]
+pub(crate) struct Unverified {
+    /// The repository.
+    pub(crate) gun: Gun,
+    familiar: String,
+}
+
+impl fmt::Display for Unverified {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "cannot verify `{}`", self.familiar)
+    }
+}
+
 /// An update that failed, for one image.
 pub(crate) fn of_update(error: UpdateError, image: &ImageReference) -> anyhow::Error {
     match error {
         UpdateError::NoTrustData { server, gun, trusted_before } => {
             Refusal::NoTrustData { gun, server, trusted_before }.into()
         }
-        error => anyhow::Error::new(error).context(format!("cannot verify `{}`", image.familiar())),
+        error => {
+            let unverified = Unverified { gun: image.gun(), familiar: image.familiar() };
+            anyhow::Error::new(error).context(unverified)
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::io;
 
+use crate::commands::trust::SigningError;
 use crate::exit::ExitStatus;
 use crate::hint::hint;
 use crate::output::{ERROR, Printer};
@@ -51,8 +52,11 @@ fn tell_refusal(refusal: &Refusal, printer: &Printer) {
 
 fn tell_chain(error: &anyhow::Error, printer: &Printer) {
     let mut chain = error.chain();
-    if let Some(first) = chain.next() {
-        printer.tell(format_args!("{ERROR}error:{ERROR:#} {first}"));
+    match chain.next() {
+        // Docker's line, for those who look for it.
+        Some(first) if matches!(error.downcast_ref(), Some(SigningError::Inspect(_))) => printer.tell(first),
+        Some(first) => printer.tell(format_args!("{ERROR}error:{ERROR:#} {first}")),
+        None => {}
     }
     for cause in chain {
         printer.tell(format_args!("  caused by: {cause}"));

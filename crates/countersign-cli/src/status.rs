@@ -13,6 +13,7 @@ use countersign_registry::client::RegistryError;
 use countersign_registry::reference::ReferenceError;
 use countersign_registry::transfer::TransferError;
 
+use crate::commands::trust::SigningError;
 use crate::exit::ExitStatus;
 use crate::refusal::Refusal;
 
@@ -20,6 +21,9 @@ use crate::refusal::Refusal;
 pub(crate) fn of(error: &(dyn Error + 'static)) -> Option<ExitStatus> {
     if let Some(refusal) = error.downcast_ref::<Refusal>() {
         return Some(if refusal.is_usage() { ExitStatus::Usage } else { ExitStatus::Untrusted });
+    }
+    if let Some(error) = error.downcast_ref::<SigningError>() {
+        return error.status();
     }
     if let Some(error) = error.downcast_ref::<UpdateError>() {
         return Some(if error.is_untrusted() { ExitStatus::Untrusted } else { ExitStatus::Failure });

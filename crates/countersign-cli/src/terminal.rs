@@ -94,7 +94,7 @@ fn ask_input(question: &str) -> io::Result<Option<Zeroizing<String>>> {
 }
 
 /// Reads no byte more than the line, so that the next question finds the next one.
-fn read_line(terminal: &mut File) -> io::Result<Option<Zeroizing<String>>> {
+pub(crate) fn read_line(terminal: &mut File) -> io::Result<Option<Zeroizing<String>>> {
     let mut line = Zeroizing::new(Vec::new());
     let mut byte = [0];
     while (line.len() as u64) < LINE_BYTES && terminal.read(&mut byte)? > 0 {
@@ -120,10 +120,11 @@ fn text_of(line: &[u8]) -> io::Result<Option<Zeroizing<String>>> {
 static BEFORE: Mutex<Option<(File, Termios)>> = Mutex::new(None);
 
 /// While this lives, what is typed is not shown.
-struct Hidden;
+pub(crate) struct Hidden;
 
 impl Hidden {
-    fn hide(terminal: &File) -> io::Result<Self> {
+    /// Shows nothing of what is typed at `terminal`.
+    pub(crate) fn hide(terminal: &File) -> io::Result<Self> {
         watch_signals();
         let before = tcgetattr(terminal)?;
         let mut modes = before.clone();

@@ -8,10 +8,12 @@ use std::io;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use countersign_core::key::KeyId;
 use countersign_core::limits::Limits;
 use countersign_core::name::{Gun, RoleName};
 use countersign_core::time::DateTime;
 use countersign_core::trust::Seen;
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 /// The files of collections, and the versions that were seen of them.
@@ -30,6 +32,30 @@ pub trait Cache: Send + Sync {
 
     /// Forgets a collection: its files and the versions seen. Staged changes and keys stay.
     async fn forget(&self, gun: &Gun) -> Result<(), CacheError>;
+
+    /// The replacements of keys that were begun and not finished, as [`Cache::note_rotations`] left them. A note that cannot
+    /// be read counts as none.
+    async fn begun_rotations(&self, gun: &Gun) -> Result<Vec<BegunRotation>, CacheError> {
+        let _ = gun;
+        Ok(Vec::new())
+    }
+
+    /// Notes which replacements of keys are begun, in place of what was noted before. A cache that keeps nothing need not.
+    async fn note_rotations(&self, gun: &Gun, begun: &[BegunRotation]) -> Result<(), CacheError> {
+        let _ = (gun, begun);
+        Ok(())
+    }
+}
+
+/// A replacement of a role's keys that was begun, so that a second run goes on with the same keys.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct BegunRotation {
+    /// The role.
+    pub role: RoleName,
+    /// Canonical ids of its keys from then on; none where they are the server's.
+    pub keys: Vec<KeyId>,
+    /// Canonical ids of the keys that go.
+    pub replaces: Vec<KeyId>,
 }
 
 /// What a cache holds of a collection.

@@ -4,6 +4,7 @@
 //! <trust dir>/tuf/<gun>/metadata/{root,targets,snapshot,timestamp}.json
 //! <trust dir>/tuf/<gun>/metadata/targets/<delegation>.json
 //! <trust dir>/tuf/<gun>/seen.json       the versions seen
+//! <trust dir>/tuf/<gun>/rotations.json  replacements of keys that were begun
 //! <trust dir>/tuf/<gun>/.lock           held while a process writes
 //! ```
 //!
@@ -22,14 +23,17 @@ use countersign_core::name::{Gun, RoleName, TopRole};
 use countersign_core::time::DateTime;
 use countersign_core::trust::Seen;
 
-use crate::cache::{Cache, CacheDamage, CacheError, CacheUpdate, Cached, Stored};
+use crate::cache::{BegunRotation, Cache, CacheDamage, CacheError, CacheUpdate, Cached, Stored};
 use crate::directory::{Content, Directory, remove_tree};
 
 const METADATA: &str = "metadata";
 const SEEN: &str = "seen.json";
+const ROTATIONS: &str = "rotations.json";
 const LOCK: &str = ".lock";
 /// Largest `seen.json`, in bytes: a role takes some 300.
 const SEEN_BYTES: u64 = 4 << 20;
+/// Largest `rotations.json`, in bytes.
+const ROTATIONS_BYTES: u64 = 1 << 20;
 
 /// Collections below a trust directory.
 #[derive(Clone, Debug)]
@@ -69,6 +73,16 @@ impl Cache for DirectoryCache {
     async fn forget(&self, gun: &Gun) -> Result<(), CacheError> {
         let (dir, gun) = (self.trust_dir.clone(), gun.clone());
         off_thread(move || forget(&dir, &gun)).await
+    }
+
+    async fn begun_rotations(&self, gun: &Gun) -> Result<Vec<BegunRotation>, CacheError> {
+        let (dir, gun) = (self.trust_dir.clone(), gun.clone());
+        off_thread(move || begun_rotations(&dir, &gun)).await
+    }
+
+    async fn note_rotations(&self, gun: &Gun, begun: &[BegunRotation]) -> Result<(), CacheError> {
+        let (dir, gun, begun) = (self.trust_dir.clone(), gun.clone(), begun.to_vec());
+        off_thread(move || note_rotations(&dir, &gun, &begun)).await
     }
 }
 
@@ -169,7 +183,26 @@ fn forget(trust_dir: &Path, gun: &Gun) -> Result<(), CacheError> {
     if collection.descend(METADATA)?.is_some() {
         remove_tree(&collection.path().join(METADATA))?;
     }
+    collection.remove(ROTATIONS)?;
     collection.remove(SEEN)
+}
+
+fn begun_rotations(trust_dir: &Path, gun: &Gun) -> Result<Vec<BegunRotation>, CacheError> {
+    let Some(base) = Directory::open(trust_dir)? else { return Ok(Vec::new()) };
+    let Some(collection) = base.descend(&below(gun))? else { return Ok(Vec::new()) };
+    Ok(match collection.read(ROTATIONS, ROTATIONS_BYTES)? {
+        Some(Content::Bytes(bytes, _)) => serde_json::from_slice(&bytes).unwrap_or_default(),
+        _ => Vec::new(),
+    })
+}
+
+fn note_rotations(trust_dir: &Path, gun: &Gun, begun: &[BegunRotation]) -> Result<(), CacheError> {
+    let collection = Directory::create(trust_dir)?.descend_or_create(&below(gun))?;
+    let _lock = collection.lock(LOCK)?;
+    if begun.is_empty() {
+        return collection.remove(ROTATIONS);
+    }
+    collection.write(ROTATIONS, &serde_json::to_vec(begun).unwrap_or_default())
 }
 
 /// The versions seen, or why they cannot be read.

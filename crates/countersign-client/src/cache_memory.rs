@@ -10,7 +10,7 @@ use countersign_core::name::{Gun, RoleName};
 use countersign_core::time::DateTime;
 use countersign_core::trust::Seen;
 
-use crate::cache::{Cache, CacheError, CacheUpdate, Cached, Stored};
+use crate::cache::{BegunRotation, Cache, CacheError, CacheUpdate, Cached, Stored};
 
 /// Collections in memory.
 #[derive(Debug, Default)]
@@ -21,6 +21,7 @@ struct Entry {
     files: BTreeMap<RoleName, Bytes>,
     seen: Seen,
     confirmed: Option<DateTime>,
+    rotations: Vec<BegunRotation>,
 }
 
 impl MemoryCache {
@@ -68,6 +69,15 @@ impl Cache for MemoryCache {
 
     async fn forget(&self, gun: &Gun) -> Result<(), CacheError> {
         self.entries().remove(gun);
+        Ok(())
+    }
+
+    async fn begun_rotations(&self, gun: &Gun) -> Result<Vec<BegunRotation>, CacheError> {
+        Ok(self.entries().get(gun).map(|entry| entry.rotations.clone()).unwrap_or_default())
+    }
+
+    async fn note_rotations(&self, gun: &Gun, begun: &[BegunRotation]) -> Result<(), CacheError> {
+        self.entries().entry(gun.clone()).or_default().rotations = begun.to_vec();
         Ok(())
     }
 }

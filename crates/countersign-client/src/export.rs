@@ -15,7 +15,7 @@ use serde::Serialize;
 use thiserror::Error;
 
 use crate::updater::{Roles, UpdateError, Updater};
-use history::{Edition, History};
+pub(crate) use history::{Edition, History};
 
 /// How much is exported at most.
 #[derive(Clone, Copy, Debug)]

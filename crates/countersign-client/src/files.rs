@@ -31,13 +31,28 @@ pub(crate) fn create_private_dir(path: &Path) -> io::Result<()> {
 /// Writes `content` to a new file at `path`, for its owner alone: all of it or nothing, through a file in the same
 /// directory, and on the disk when this returns. The directory must exist; fails with `AlreadyExists` if the file does.
 pub(crate) fn create_private(path: &Path, content: &[u8]) -> io::Result<()> {
-    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let dir = directory_of(path);
+    written(dir, content)?.persist_noclobber(path).map_err(|error| error.error)?;
+    sync_dir(dir)
+}
+
+/// As [`create_private`], in the place of a file that may be there: at no time is there neither.
+pub(crate) fn replace_private(path: &Path, content: &[u8]) -> io::Result<()> {
+    let dir = directory_of(path);
+    written(dir, content)?.persist(path).map_err(|error| error.error)?;
+    sync_dir(dir)
+}
+
+fn written(dir: &Path, content: &[u8]) -> io::Result<NamedTempFile> {
     let mut file = NamedTempFile::with_prefix_in(".writing-", dir)?;
     set_mode(file.path(), 0o600)?;
     file.write_all(content)?;
     file.as_file().sync_all()?;
-    file.persist_noclobber(path).map_err(|error| error.error)?;
-    sync_dir(dir)
+    Ok(file)
+}
+
+fn directory_of(path: &Path) -> &Path {
+    path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// Reads `path`, at most `max_bytes` and one more: a longer answer means that the file is longer.

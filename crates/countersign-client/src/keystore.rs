@@ -204,6 +204,32 @@ pub enum KeyStoreError {
         /// Canonical id of the key in it.
         found: KeyId,
     },
+    /// A key that is not encrypted, where only an encrypted one will do.
+    #[error("key file `{}` is not encrypted; nothing was done with it", path.display())]
+    Plain {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A key whose role is what it was made for.
+    #[error("key {} is for the role `{}`, which is no name that can be changed", id.short(), role.escape_default())]
+    FixedRole {
+        /// The key.
+        id: KeyId,
+        /// Its role.
+        role: String,
+    },
+    /// The key was changed or removed by somebody else in the meantime.
+    #[error("key file `{}` has changed in the meantime; it was left as it is", path.display())]
+    Changed {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A key of one collection without the collection's name.
+    #[error("a {role} key belongs to one collection, and it is not known to which; the key was not stored")]
+    NoCollection {
+        /// Its role.
+        role: String,
+    },
     /// A passphrase that could not be had.
     #[error(transparent)]
     Passphrase(PassphraseError),

@@ -6,19 +6,23 @@
 //! Source: notary `trustmanager/keystore.go`, `storage/filestore.go`.
 
 mod find;
+mod manage;
+mod used;
 
 use std::collections::HashMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
 
 use countersign_core::key::KeyId;
-use countersign_core::key_file::{self, KeyFileError};
+use countersign_core::key_file::{self, KeyFileError, Passphrase};
 use countersign_core::name::Gun;
 use countersign_core::sign::SecretKey;
 
 use self::find::KeyPath;
+pub use self::manage::{Existing, Keeping, NewPassphrase, Stored};
 use crate::files;
 use crate::keystore::{KeyEntry, KeyList, KeyStore, KeyStoreError, belongs_to_collection};
 use crate::passphrase::{KeyInQuestion, OpenError, Passphrases};
@@ -43,6 +47,20 @@ impl DirKeyStore {
     /// The directory of the key files.
     pub fn path(&self) -> &Path {
         &self.private
+    }
+
+    /// What the keys of this store are opened with.
+    pub fn passphrases(&self) -> &Arc<Passphrases> {
+        &self.passphrases
+    }
+
+    /// When a key was last opened for signing on this machine, if it was.
+    pub fn last_used(&self, id: KeyId) -> Option<SystemTime> {
+        used::last(&self.private, id)
+    }
+
+    fn file(&self, id: KeyId) -> PathBuf {
+        self.private.join(format!("{id}.key"))
     }
 
     fn open(&self, id: KeyId, ask: bool) -> Result<Option<Arc<SecretKey>>, KeyStoreError> {
@@ -76,6 +94,25 @@ impl DirKeyStore {
         Ok(Some(key))
     }
 
+    fn create(
+        &self,
+        key: &SecretKey,
+        role: &str,
+        gun: Option<&Gun>,
+        passphrase: &Passphrase,
+    ) -> Result<(), KeyStoreError> {
+        let path = self.file(key.id());
+        let text = key_file::write(key, role, gun, passphrase)
+            .map_err(|source| KeyStoreError::File { path: path.clone(), source })?;
+        self.create_directory()?;
+        files::create_private(&path, &text).map_err(|source| KeyStoreError::Write { path, source })
+    }
+
+    fn create_directory(&self) -> Result<(), KeyStoreError> {
+        files::create_private_dir(&self.private)
+            .map_err(|source| KeyStoreError::Directory { path: self.private.clone(), source })
+    }
+
     fn opened(&self) -> MutexGuard<'_, HashMap<KeyId, Arc<SecretKey>>> {
         self.opened.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -94,7 +131,9 @@ impl KeyStore for DirKeyStore {
     }
 
     fn load(&self, id: KeyId) -> Result<Arc<SecretKey>, KeyStoreError> {
-        self.open(id, true)?.ok_or(KeyStoreError::NotFound { id })
+        let key = self.open(id, true)?.ok_or(KeyStoreError::NotFound { id })?;
+        used::note(&self.private, id);
+        Ok(key)
     }
 
     fn load_unasked(&self, id: KeyId) -> Result<Option<Arc<SecretKey>>, KeyStoreError> {
@@ -109,7 +148,7 @@ impl KeyStore for DirKeyStore {
                 return Err(KeyStoreError::OtherRole { id, role: kept.role });
             }
         } else {
-            let path = self.private.join(format!("{id}.key"));
+            let path = self.file(id);
             let passphrase =
                 self.passphrases.for_new(KeyInQuestion { id, role }).map_err(KeyStoreError::Passphrase)?;
             let gun = gun.filter(|_| belongs_to_collection(role));
@@ -131,6 +170,7 @@ impl KeyStore for DirKeyStore {
                 .map_err(|source| KeyStoreError::Delete { path: found.path, source })?;
             removed = true;
         }
+        used::forget(&self.private, id);
         if removed { Ok(()) } else { Err(KeyStoreError::NotFound { id }) }
     }
 }

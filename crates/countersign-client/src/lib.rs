@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+pub mod age;
 pub mod cache;
 pub mod cache_dir;
 pub mod cache_memory;
@@ -7,6 +8,9 @@ pub mod changelist;
 mod directory;
 pub mod export;
 mod files;
+pub mod history;
+pub mod import;
+pub mod inspect;
 pub mod keystore;
 pub mod keystore_dir;
 pub mod lookup;

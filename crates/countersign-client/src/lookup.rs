@@ -1,23 +1,57 @@
 //! What a tag means in a trusted collection.
 
+mod agreement;
+
+use countersign_core::digest::Digest;
 use countersign_core::metadata::Document as _;
 use countersign_core::name::{RoleName, TargetName, TopRole};
 use countersign_core::time::DateTime;
 use countersign_core::trust::{TrustedCollection, TrustedTarget};
 use thiserror::Error;
 
+pub use agreement::{Word, agreed};
+
 use crate::updater::Releases;
 use crate::why::signed_about;
 
 /// What `tag` means, in Docker's order: `targets/releases`, then `targets`, and no other role.
 ///
+/// Where the collection's environment names roles that must have signed, what all of them say ([`agreed`]); Docker's order
+/// need not speak of the tag then, and may not contradict them.
+///
 /// # Errors
+/// - [`LookupError::SignerMissing`], [`LookupError::SignersDisagree`]: roles that must have signed did not, or not the same.
 /// - [`LookupError::ReleasesNotLoaded`]: `targets/releases` is delegated, was not loaded, and `releases` requires it.
 /// - [`LookupError::OnlyElsewhere`]: only another delegation signs the tag.
 /// - [`LookupError::NotSigned`]: nothing does.
 ///
 /// Source: docker/cli `cli/command/image/trust.go` (`GetTargetByName` with `targets/releases` and `targets`).
 pub fn resolve_tag(
+    collection: &TrustedCollection,
+    tag: &TargetName,
+    releases: Releases,
+) -> Result<TrustedTarget, LookupError> {
+    if !collection.environment().signed_by.is_empty() {
+        return signed_by_all(collection, tag, releases);
+    }
+    in_order(collection, tag, releases)
+}
+
+/// What `tag` means to all the roles that must have signed it.
+fn signed_by_all(
+    collection: &TrustedCollection,
+    tag: &TargetName,
+    releases: Releases,
+) -> Result<TrustedTarget, LookupError> {
+    let speaks = order(collection, releases)?.iter().any(|role| collection.speaks_of(role, tag));
+    // Who must have signed is asked for by name, wherever Docker would look.
+    let usual = if speaks { Some(in_order(collection, tag, releases)?) } else { None };
+    let required = collection.environment().signed_by.iter();
+    let words: Vec<_> = required.map(|role| (role.clone(), collection.find(role, tag))).collect();
+    agreed(tag, &words, usual.as_ref())
+}
+
+fn in_order(
     collection: &TrustedCollection,
     tag: &TargetName,
     releases: Releases,
@@ -42,9 +76,19 @@ pub fn list_tags(
     releases: Releases,
 ) -> Result<Vec<TrustedTarget>, LookupError> {
     let order = order(collection, releases)?;
-    let mut targets = collection.list(&order);
-    targets.retain(|target| order.contains(&target.role));
-    Ok(targets)
+    let required = &collection.environment().signed_by;
+    let Some(first) = required.first() else {
+        let mut targets = collection.list(&order);
+        targets.retain(|target| order.contains(&target.role));
+        return Ok(targets);
+    };
+    // What they all signed is among what the first of them signed.
+    let mut targets = collection.list(std::slice::from_ref(first));
+    targets.retain(|target| target.role == *first);
+    Ok(targets
+        .into_iter()
+        .filter_map(|target| signed_by_all(collection, &target.name, releases).ok())
+        .collect())
 }
 
 /// The roles other than `targets/releases` that say of `target`'s name what it says: who signed it.
@@ -94,6 +138,24 @@ pub enum LookupError {
         tag: TargetName,
         /// The role that signs it.
         role: RoleName,
+    },
+    /// A role that must have signed says nothing of it.
+    #[error("`{}` is not signed by `{role}`, which must have signed it", tag.as_str().escape_default())]
+    SignerMissing {
+        /// The tag.
+        tag: TargetName,
+        /// The role.
+        role: RoleName,
+    },
+    /// Roles that must agree on it do not.
+    #[error("`{}` is {} to `{}` and {} to `{}`", tag.as_str().escape_default(), .one.1, .one.0, .other.1, .other.0)]
+    SignersDisagree {
+        /// The tag.
+        tag: TargetName,
+        /// A role, and what it signed.
+        one: Box<(RoleName, Digest)>,
+        /// Another role, and what that one signed.
+        other: Box<(RoleName, Digest)>,
     },
     /// `targets/releases` is delegated and was left out.
     #[error("`targets/releases` is delegated and cannot be used; `targets` was not asked in its place")]

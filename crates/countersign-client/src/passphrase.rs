@@ -3,6 +3,7 @@
 //! - [`PassphraseVariables`]: what the environment says, by role.
 //! - [`Passphrases`]: gets the passphrase of a new or an existing key.
 
+mod error;
 mod variables;
 
 use std::collections::HashMap;
@@ -10,9 +11,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use countersign_core::key::KeyId;
 use countersign_core::key_file::{KeyFileError, Passphrase};
-use thiserror::Error;
 
-pub use self::variables::{PassphraseVariables, VariableError};
+pub use self::error::{OpenError, PassphraseError};
+use self::variables::Variable;
+pub use self::variables::{NEW_PASSPHRASE, PassphraseVariables, VariableError};
 use crate::prompt::Prompt;
 
 /// Shortest passphrase of a new key, in bytes.
@@ -67,11 +69,11 @@ pub struct KeyInQuestion<'a> {
     pub role: &'a str,
 }
 
-impl KeyInQuestion<'_> {
+impl<'a> KeyInQuestion<'a> {
     /// What the key is called towards people: `root`, `repository`, or the signer's name.
     ///
     /// Source: docker/cli `cli/trust/trust.go` (`GetPassphraseRetriever`).
-    pub fn alias(&self) -> &str {
+    pub fn alias(&self) -> &'a str {
         match self.role {
             "targets" | "snapshot" | "default" | "" => "repository",
             role => role,
@@ -88,13 +90,23 @@ pub struct Passphrases {
     variables: PassphraseVariables,
     prompt: Arc<dyn Prompt>,
     tries: Tries,
+    by_role: bool,
     remembered: Mutex<HashMap<String, Passphrase>>,
 }
 
 impl Passphrases {
     /// Takes what the environment says, and whom to ask.
     pub fn new(variables: PassphraseVariables, prompt: Arc<dyn Prompt>, tries: Tries) -> Self {
-        Self { variables, prompt, tries, remembered: Mutex::default() }
+        Self { variables, prompt, tries, by_role: false, remembered: Mutex::default() }
+    }
+
+    /// The same, calling each key by its role towards people, and asking for the keys of the tagging pair one by one, as
+    /// Notary's command does.
+    ///
+    /// Source: notary `cmd/notary/main.go` (`getPassphraseRetriever`).
+    #[must_use]
+    pub fn called_by_role(self) -> Self {
+        Self { by_role: true, ..self }
     }
 
     /// Gets the passphrase that a new key is to be encrypted with, at least [`MIN_BYTES`] long.
@@ -105,18 +117,79 @@ impl Passphrases {
     /// - [`PassphraseError::ShortVariable`], [`PassphraseError::EndOfInput`], [`PassphraseError::Exhausted`].
     pub fn for_new(&self, key: KeyInQuestion<'_>) -> Result<Passphrase, PassphraseError> {
         if let Some(variable) = self.variables.of_role(key.role) {
-            return if variable.passphrase.len() < MIN_BYTES {
-                Err(PassphraseError::ShortVariable { variable: variable.name, min: MIN_BYTES })
-            } else {
-                Ok(variable.passphrase.clone())
-            };
+            return long_enough(variable);
         }
         let mut remembered = self.remembered();
         if let Some(passphrase) =
-            remembered.get(key.alias()).filter(|passphrase| passphrase.len() >= MIN_BYTES)
+            remembered.get(self.alias(&key)).filter(|passphrase| passphrase.len() >= MIN_BYTES)
         {
             return Ok(passphrase.clone());
         }
+        let passphrase = self.ask_for_new(key)?;
+        remembered.insert(self.alias(&key).to_owned(), passphrase.clone());
+        Ok(passphrase)
+    }
+
+    /// Gets the passphrase that a key which has one already is to have instead: the variable [`NEW_PASSPHRASE`], or the
+    /// person's answer. What opens the key now is no answer, nor is it remembered.
+    ///
+    /// Deviation: with a passphrase variable Notary changes nothing and says that it did
+    /// (`new_passphrase_is_never_the_variable_of_the_old_one`).
+    ///
+    /// # Errors
+    /// As [`Passphrases::for_new`].
+    pub fn for_change(&self, key: KeyInQuestion<'_>) -> Result<Passphrase, PassphraseError> {
+        if let Some(variable) = self.variables.of_change() {
+            return long_enough(variable);
+        }
+        let _one_at_a_time = self.remembered();
+        self.ask_for_new(key)
+    }
+
+    /// The variable's passphrase for new keys of `role`, if there is one.
+    ///
+    /// # Errors
+    /// [`PassphraseError::ShortVariable`].
+    pub fn for_new_unasked(&self, role: &str) -> Result<Option<Passphrase>, PassphraseError> {
+        self.variables.of_role(role).map(long_enough).transpose()
+    }
+
+    /// Opens a key that somebody brings in a file: with the variable for its role, if that is right, or else with what the
+    /// person says. Gives what opened it, too.
+    ///
+    /// `open` answers as for [`Passphrases::for_existing`].
+    ///
+    /// # Errors
+    /// - [`OpenError::File`]: what `open` said.
+    /// - [`OpenError::Passphrase`]: [`PassphraseError::FileEndOfInput`], [`PassphraseError::FileWrong`].
+    pub fn for_file<T>(
+        &self,
+        file: &str,
+        role: &str,
+        mut open: impl FnMut(&Passphrase) -> Result<T, KeyFileError>,
+    ) -> Result<(T, Passphrase), OpenError> {
+        if let Some(variable) = self.variables.of_role(role)
+            && let Some(answer) = accept_wrong(open(&variable.passphrase))?
+        {
+            return Ok((answer, variable.passphrase.clone()));
+        }
+        let _one_at_a_time = self.remembered();
+        for attempt in 0..self.tries.existing {
+            if attempt > 0 {
+                self.prompt.say(INCORRECT);
+            }
+            let ended = || PassphraseError::FileEndOfInput { file: file.to_owned() };
+            let answer = self.prompt.ask_hidden("Enter passphrase for encrypted key: ");
+            let passphrase = Passphrase::trimmed(&answer.ok_or_else(|| OpenError::Passphrase(ended()))?);
+            if let Some(answer) = accept_wrong(open(&passphrase))? {
+                return Ok((answer, passphrase));
+            }
+        }
+        let (file, tries) = (file.to_owned(), self.tries.existing);
+        Err(OpenError::Passphrase(PassphraseError::FileWrong { file, tries }))
+    }
+
+    fn ask_for_new(&self, key: KeyInQuestion<'_>) -> Result<Passphrase, PassphraseError> {
         if key.role == "root" {
             for line in ROOT_WARNING {
                 self.prompt.say(line);
@@ -124,15 +197,14 @@ impl Passphrases {
         }
         for _ in 0..self.tries.new {
             match self.ask_twice(&key) {
-                Answer::Given(passphrase) => {
-                    remembered.insert(key.alias().to_owned(), passphrase.clone());
-                    return Ok(passphrase);
+                Answer::Given(passphrase) => return Ok(passphrase),
+                Answer::EndOfInput if !self.tries.end_of_input_uses_one => {
+                    return Err(end_of_input(self.alias(&key), key.id));
                 }
-                Answer::EndOfInput if !self.tries.end_of_input_uses_one => return Err(end_of_input(key)),
                 Answer::EndOfInput | Answer::Unfit => {}
             }
         }
-        Err(PassphraseError::Exhausted { alias: key.alias().to_owned(), key: key.id })
+        Err(PassphraseError::Exhausted { alias: self.alias(&key).to_owned(), key: key.id })
     }
 
     /// Calls `open` with one passphrase after another until one is right.
@@ -149,23 +221,25 @@ impl Passphrases {
         mut open: impl FnMut(&Passphrase) -> Result<T, KeyFileError>,
     ) -> Result<T, OpenError> {
         let mut remembered = self.remembered();
-        if let Some(answer) = self.open_unasked(&key, remembered.get(key.alias()), &mut open)? {
+        if let Some(answer) = self.open_unasked(&key, remembered.get(self.alias(&key)), &mut open)? {
             return Ok(answer);
         }
         for attempt in 0..self.tries.existing {
             if attempt > 0 {
                 self.prompt.say(INCORRECT);
             }
-            let text = format!("Enter passphrase for {} key with ID {}: ", key.alias(), key.id.short());
-            let answer =
-                self.prompt.ask_hidden(&text).ok_or_else(|| OpenError::Passphrase(end_of_input(key)))?;
+            let text = format!("Enter passphrase for {} key with ID {}: ", self.alias(&key), key.id.short());
+            let answer = self
+                .prompt
+                .ask_hidden(&text)
+                .ok_or_else(|| OpenError::Passphrase(end_of_input(self.alias(&key), key.id)))?;
             let passphrase = Passphrase::trimmed(&answer);
             if let Some(answer) = accept_wrong(open(&passphrase))? {
-                remembered.insert(key.alias().to_owned(), passphrase);
+                remembered.insert(self.alias(&key).to_owned(), passphrase);
                 return Ok(answer);
             }
         }
-        let (alias, tries) = (key.alias().to_owned(), self.tries.existing);
+        let (alias, tries) = (self.alias(&key).to_owned(), self.tries.existing);
         Err(OpenError::Passphrase(PassphraseError::Wrong { alias, key: key.id, tries }))
     }
 
@@ -176,7 +250,7 @@ impl Passphrases {
         mut open: impl FnMut(&Passphrase) -> Result<T, KeyFileError>,
     ) -> Result<Option<T>, OpenError> {
         // Not under the lock: several keys may be opened at once.
-        let remembered = self.remembered().get(key.alias()).cloned();
+        let remembered = self.remembered().get(self.alias(&key)).cloned();
         self.open_unasked(&key, remembered.as_ref(), &mut open)
     }
 
@@ -199,7 +273,7 @@ impl Passphrases {
     }
 
     fn ask_twice(&self, key: &KeyInQuestion<'_>) -> Answer {
-        let of_key = format!("passphrase for new {} key with ID {}: ", key.alias(), key.id.short());
+        let of_key = format!("passphrase for new {} key with ID {}: ", self.alias(key), key.id.short());
         let Some(first) = self.prompt.ask_hidden(&format!("Enter {of_key}")) else {
             return Answer::EndOfInput;
         };
@@ -217,6 +291,11 @@ impl Passphrases {
             self.prompt.say(DIFFERENT);
             Answer::Unfit
         }
+    }
+
+    /// What a key is called towards people.
+    fn alias<'a>(&self, key: &KeyInQuestion<'a>) -> &'a str {
+        if self.by_role { key.role } else { key.alias() }
     }
 
     /// Held while somebody is asked, so that two keys never ask at once.
@@ -238,8 +317,16 @@ enum Answer {
     EndOfInput,
 }
 
-fn end_of_input(key: KeyInQuestion<'_>) -> PassphraseError {
-    PassphraseError::EndOfInput { alias: key.alias().to_owned(), key: key.id }
+fn end_of_input(alias: &str, key: KeyId) -> PassphraseError {
+    PassphraseError::EndOfInput { alias: alias.to_owned(), key }
+}
+
+fn long_enough(variable: &Variable) -> Result<Passphrase, PassphraseError> {
+    if variable.passphrase.len() < MIN_BYTES {
+        Err(PassphraseError::ShortVariable { variable: variable.name, min: MIN_BYTES })
+    } else {
+        Ok(variable.passphrase.clone())
+    }
 }
 
 /// `None` for a wrong passphrase.
@@ -249,65 +336,6 @@ fn accept_wrong<T>(opened: Result<T, KeyFileError>) -> Result<Option<T>, OpenErr
         Err(KeyFileError::WrongPassphrase) => Ok(None),
         Err(error) => Err(OpenError::File(error)),
     }
-}
-
-/// A passphrase that could not be had.
-#[derive(Clone, Debug, Eq, Error, PartialEq)]
-#[non_exhaustive]
-pub enum PassphraseError {
-    /// A variable that does not decrypt the key.
-    #[error("`{variable}` is not the passphrase of key {}", key.short())]
-    WrongVariable {
-        /// Its name.
-        variable: &'static str,
-        /// The key.
-        key: KeyId,
-    },
-    /// A variable too short for a new key.
-    #[error("`{variable}` is shorter than {min} characters; no key was made")]
-    ShortVariable {
-        /// Its name.
-        variable: &'static str,
-        /// Fewest bytes.
-        min: usize,
-    },
-    /// Nobody could be asked.
-    #[error("the passphrase of the {} key {} could not be asked for", alias.escape_default(), key.short())]
-    EndOfInput {
-        /// What the key is called.
-        alias: String,
-        /// The key.
-        key: KeyId,
-    },
-    /// Every answer for an existing key was wrong.
-    #[error("the passphrase of the {} key {} was wrong {tries} times", alias.escape_default(), key.short())]
-    Wrong {
-        /// What the key is called.
-        alias: String,
-        /// The key.
-        key: KeyId,
-        /// Answers given.
-        tries: u32,
-    },
-    /// No usable answer for a new key.
-    #[error("maximum number of passphrase attempts exceeded")]
-    Exhausted {
-        /// What the key is called.
-        alias: String,
-        /// The key.
-        key: KeyId,
-    },
-}
-
-/// A key that could not be opened: for want of a passphrase, or because of its file.
-#[derive(Clone, Debug, Eq, Error, PartialEq)]
-pub enum OpenError {
-    /// No right passphrase.
-    #[error(transparent)]
-    Passphrase(PassphraseError),
-    /// The key file.
-    #[error(transparent)]
-    File(KeyFileError),
 }
 
 #[cfg(test)]

@@ -6,16 +6,23 @@
 //! Source: notary `client/client.go` (`Publish`), docker/cli `cli/trust/trust_push.go`; reference behaviour 6.6 to 6.8.
 
 mod base;
+mod edit;
 mod error;
+mod import;
 mod init;
 mod outcome;
+mod preview;
+mod revoke;
 mod ring;
+mod rotate;
+mod signers;
+mod standing;
 mod tag;
 
 use std::sync::Arc;
 
 use countersign_core::author::{Draft, Edition};
-use countersign_core::key::KeyId;
+use countersign_core::key::{KeyId, PublicKey};
 use countersign_core::name::RoleName;
 use countersign_core::time::{DateTime, UpdateStart};
 use countersign_core::trust::TrustedCollection;
@@ -26,7 +33,12 @@ use crate::remote::PublishError;
 use crate::updater::{OfflineUse, Refreshed, Roles, UpdateError, Updater, Warning};
 
 pub use error::PublisherError;
+pub use import::Imported;
 pub use outcome::{Initialised, Published, SignedOutcome, TagToSign};
+pub use preview::{DelegationChange, KeysChange, Preview, Signing, TagChange, Terms};
+pub use rotate::{OlderRoots, Rotation};
+pub use signers::Unpullable;
+pub use standing::TagStanding;
 
 use base::Base;
 
@@ -46,6 +58,8 @@ pub struct Publisher {
 pub struct PublishOptions {
     /// Which root key a new collection gets.
     pub root_key: RootKey,
+    /// The certificate of the root key of a new collection; one is made if there is none here.
+    pub root_certificate: Option<PublicKey>,
     /// Who makes and keeps the snapshot key of a new collection.
     pub snapshot_key: SnapshotKey,
 }

@@ -21,6 +21,7 @@
 //! Source: TUF 1.0.34 §5; notary `client/tufclient.go`, reference behaviour 6.2 to 6.4.
 
 mod delegations;
+mod demands;
 mod error;
 mod first_round;
 mod roots;
@@ -38,6 +39,7 @@ use countersign_core::name::{Gun, RoleName};
 use countersign_core::time::{DateTime, UpdateStart};
 use countersign_core::trust::{Environment, TrustPinning, TrustedCollection};
 
+pub use demands::{Demands, FirstUse};
 pub use error::{DelegationFault, UpdateError};
 pub use warning::{Skipped, Warning};
 
@@ -70,6 +72,8 @@ pub struct UpdateSettings {
     pub offline: OfflineUse,
     /// What is done when `targets/releases` is delegated and cannot be used.
     pub releases: Releases,
+    /// What is asked for beyond what TUF asks for.
+    pub demands: Demands,
 }
 
 /// What is done when the server cannot be reached, or answers with a status of 500 and above.
@@ -97,7 +101,8 @@ pub enum Releases {
 /// Which targets files an update loads.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Roles {
-    /// `targets` and, if it is delegated, `targets/releases`: what Docker looks at.
+    /// `targets` and, if it is delegated, `targets/releases`: what Docker looks at. With them the roles that
+    /// [`Demands::signed_by`] names.
     Pull,
     /// Every delegation. One that cannot be used is left out with all below it, and named in [`Refreshed::skipped`].
     All,
@@ -136,7 +141,7 @@ pub enum Freshness {
 }
 
 impl UpdateSettings {
-    /// Trust on first use, default limits, offline use allowed, `targets/releases` required.
+    /// Trust on first use, default limits, offline use allowed, `targets/releases` required, nothing demanded beyond that.
     pub fn new(gun: Gun) -> Self {
         Self {
             gun,
@@ -144,12 +149,15 @@ impl UpdateSettings {
             limits: Limits::default(),
             offline: OfflineUse::default(),
             releases: Releases::default(),
+            demands: Demands::default(),
         }
     }
 
-    /// What an update that begins at `start` is held against.
-    pub(crate) fn environment(&self, start: UpdateStart) -> Environment {
+    /// What an update that begins at `start` is held against. Whoever writes the next edition sees what is, whoever signed it.
+    pub(crate) fn environment(&self, start: UpdateStart, roles: Roles) -> Environment {
+        let signed_by = if roles == Roles::Publish { Vec::new() } else { self.demands.signed_by.clone() };
         Environment::notary(self.gun.clone(), self.pinning.clone(), self.limits.clone(), start)
+            .with_signed_by(signed_by)
     }
 }
 
@@ -200,13 +208,14 @@ impl Updater {
         known: &BTreeMap<RoleName, Bytes>,
         trace: &mut Trace,
     ) -> Result<Refreshed, UpdateError> {
-        let environment = Arc::new(self.settings.environment(start));
+        let environment = Arc::new(self.settings.environment(start, roles));
         let mut last = None;
         for _ in 0..ATTEMPTS {
             let mut run = Run::load(self, &environment, roles, known).await?;
             let outcome = run.update().await;
             std::mem::swap(trace, &mut run.trace);
             let collection = outcome?;
+            run.hold_against_demands(&collection)?;
             let stored = if run.is_online() {
                 self.cache.store(&self.settings.gun, run.cache_update(&collection)).await?
             } else {

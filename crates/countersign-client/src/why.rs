@@ -187,12 +187,14 @@ fn role_at_fault(error: &UpdateError) -> Option<RoleName> {
         UpdateError::NoTrustData { .. }
         | UpdateError::LostRoot { .. }
         | UpdateError::CachedRoot(_)
+        | UpdateError::FirstUse { .. }
         | UpdateError::RootRotations { .. } => Some(TopRole::Root.into()),
         UpdateError::Unreachable { cached, .. } => {
             cached.as_deref().map_or(Some(TopRole::Timestamp.into()), role_at_fault)
         }
         UpdateError::Fetch { file, .. } => Some(file.role.clone()),
-        UpdateError::Releases { role, .. } => Some(role.clone()),
+        UpdateError::Releases { role, .. } | UpdateError::SignedBy { role, .. } => Some(role.clone()),
+        UpdateError::Stale { .. } | UpdateError::FarExpiry { .. } => Some(TopRole::Timestamp.into()),
         UpdateError::Untrusted(error) => match error {
             TrustError::OtherRoot { .. } => Some(TopRole::Snapshot.into()),
             TrustError::NoLeaf { .. }

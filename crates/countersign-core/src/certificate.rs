@@ -135,17 +135,48 @@ impl CertificateBundle {
     }
 }
 
+/// The first certificate of a text, that of an authority included: what a delegation takes.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct FirstCertificate {
+    /// The bare key in it.
+    pub key: PublicKey,
+    /// Its common name; empty if it has none.
+    pub common_name: String,
+    /// The last instant at which it is valid.
+    pub not_after: DateTime,
+}
+
+impl FirstCertificate {
+    /// Reads the first certificate of `text`, and checks it as [`CertificateBundle::check_leaf`] does.
+    ///
+    /// # Errors
+    /// - [`CertificateError::Pem`], [`CertificateError::Malformed`], [`CertificateError::Key`]: it cannot be read.
+    /// - What [`CertificateBundle::check_leaf`] says of it.
+    ///
+    /// Source: notary `tuf/utils/x509.go` (`LoadCertFromPEM`, `ValidateCertificate`).
+    pub fn read(text: &[u8], at: UpdateStart) -> Result<Self, CertificateError> {
+        let first = first(text)?;
+        first.check(at)?;
+        let key = first.public_key().ok_or(CertificateError::Key)?;
+        Ok(Self { key, common_name: first.common_name().to_owned(), not_after: first.not_after() })
+    }
+}
+
 /// The bare key in the first certificate of `text`, whatever else the certificate says, and whether the certificate is
 /// strong enough for a delegation.
 ///
 /// Source: notary `tuf/utils/x509.go` (`LoadCertFromPEM`).
 pub(crate) fn first_key(text: &[u8]) -> Result<(PublicKey, Result<(), CertificateError>), CertificateError> {
+    let first = first(text)?;
+    let key = first.public_key().ok_or(CertificateError::Key)?;
+    Ok((key, first.check_strength()))
+}
+
+fn first(text: &[u8]) -> Result<Certificate, CertificateError> {
     let blocks = pem::parse(text).map_err(CertificateError::Pem)?;
     let block = blocks.into_iter().find(|block| block.label == CERTIFICATE_LABEL && block.headers.is_empty());
     let block = block.ok_or(CertificateError::Pem(PemError::Empty))?;
-    let first = Certificate::parse(&block.contents).ok_or(CertificateError::Malformed(1))?;
-    let key = first.public_key().ok_or(CertificateError::Key)?;
-    Ok((key, first.check_strength()))
+    Certificate::parse(&block.contents).ok_or(CertificateError::Malformed(1))
 }
 
 /// A certificate, or a set of them, that cannot be used.

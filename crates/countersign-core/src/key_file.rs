@@ -11,12 +11,14 @@ mod legacy;
 mod passphrase;
 mod pbes2;
 mod private_key_info;
+mod sealed;
 
 use thiserror::Error;
 use zeroize::Zeroizing;
 
 pub use self::passphrase::Passphrase;
 pub use self::pbes2::{MAX_ROUNDS, ROUNDS};
+pub use self::sealed::{MAX_BUNDLE_BYTES, SealedKey, first, split};
 use crate::key::{KeyError, KeyType};
 use crate::name::Gun;
 use crate::pem::{self, Block, PemError};
@@ -58,7 +60,7 @@ pub struct KeyFileHeader {
 /// # Errors
 /// [`KeyFileError::TooLarge`], [`KeyFileError::Pem`], [`KeyFileError::NoKey`].
 pub fn header(text: &[u8]) -> Result<KeyFileHeader, KeyFileError> {
-    key_block(text).map(|block| header_of(&block))
+    first(text).map(|sealed| sealed.header())
 }
 
 /// Reads and decrypts a key file: the first private key in `text`, at most [`MAX_BYTES`] long.
@@ -78,19 +80,8 @@ pub fn header(text: &[u8]) -> Result<KeyFileHeader, KeyFileError> {
 ///
 /// Source: notary `tuf/utils/pkcs8.go`, `tuf/utils/x509.go` (`ParsePEMPrivateKey`).
 pub fn read(text: &[u8], passphrase: Option<&Passphrase>) -> Result<KeyFile, KeyFileError> {
-    let block = key_block(text)?;
-    let header = header_of(&block);
-    let passphrase = || passphrase.ok_or(KeyFileError::Encrypted);
-    let key = if block.label == ENCRYPTED {
-        pbes2::decrypt(&block.contents, passphrase()?)?
-    } else if header.encrypted {
-        let contents = legacy::decrypt(&block, passphrase()?)?;
-        // Padding alone is a weak sign that the passphrase was right.
-        key_of_label(&block.label, &contents).map_err(|_| KeyFileError::WrongPassphrase)?
-    } else {
-        key_of_label(&block.label, &block.contents)?
-    };
-    Ok(KeyFile { header, key })
+    let sealed = first(text)?;
+    Ok(KeyFile { header: sealed.header(), key: sealed.open(passphrase)? })
 }
 
 /// Writes `key` encrypted with `passphrase`, with `role` and `gun` as headers, byte for byte in Notary's form.
@@ -110,9 +101,7 @@ pub fn write(
     if passphrase.is_empty() {
         return Err(KeyFileError::EmptyPassphrase);
     }
-    if role.chars().any(char::is_control) || role.trim() != role {
-        return Err(KeyFileError::Role(role.to_owned()));
-    }
+    check_header(role)?;
     let contents = pbes2::encrypt(&private_key_info::write(key), passphrase)?;
     let gun = gun.map(|gun| ("gun", gun.as_str()));
     let headers: Vec<_> = gun.into_iter().chain([("role", role)]).collect();
@@ -120,14 +109,16 @@ pub fn write(
     Ok(Zeroizing::new(text.as_bytes().to_vec()))
 }
 
-/// The first block of `text` that is a private key; OpenSSL puts curve parameters before it.
-fn key_block(text: &[u8]) -> Result<Block, KeyFileError> {
-    if text.len() > MAX_BYTES {
-        return Err(KeyFileError::TooLarge);
+/// Whether a header can have this value and be read back.
+fn check_header(value: &str) -> Result<(), KeyFileError> {
+    if value.chars().any(char::is_control) || value.trim() != value {
+        return Err(KeyFileError::Role(value.to_owned()));
     }
-    let blocks = pem::parse(text).map_err(KeyFileError::Pem)?;
-    let is_key = |block: &Block| [ENCRYPTED, PLAIN, RSA, EC, ED25519].contains(&block.label.as_str());
-    blocks.into_iter().find(is_key).ok_or(KeyFileError::NoKey)
+    Ok(())
+}
+
+fn is_key(block: &Block) -> bool {
+    [ENCRYPTED, PLAIN, RSA, EC, ED25519].contains(&block.label.as_str())
 }
 
 fn header_of(block: &Block) -> KeyFileHeader {
@@ -154,9 +145,12 @@ fn key_of_label(label: &str, contents: &[u8]) -> Result<SecretKey, KeyFileError>
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
 #[non_exhaustive]
 pub enum KeyFileError {
-    /// More than [`MAX_BYTES`].
-    #[error("a key file is at most {MAX_BYTES} bytes long")]
-    TooLarge,
+    /// More bytes than a key file has.
+    #[error("a key file is at most {max} bytes long")]
+    TooLarge {
+        /// The most that is read.
+        max: usize,
+    },
     /// No PEM.
     #[error("the key file is not PEM")]
     Pem(#[source] PemError),

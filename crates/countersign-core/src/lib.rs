@@ -12,6 +12,7 @@ pub mod metadata;
 pub mod name;
 pub mod number;
 mod pem;
+pub mod public_key_file;
 pub mod sign;
 pub mod signature;
 mod spki;

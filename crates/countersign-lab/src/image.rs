@@ -107,6 +107,7 @@ impl Image {
             os: "linux".to_owned(),
             architecture: "amd64".to_owned(),
             command: vec!["/bin/sh".to_owned()],
+            triggers: Vec::new(),
             layers: Vec::new(),
         }
     }
@@ -152,6 +153,7 @@ pub struct Builder {
     os: String,
     architecture: String,
     command: Vec<String>,
+    triggers: Vec<String>,
     layers: Vec<Vec<File>>,
 }
 
@@ -178,6 +180,13 @@ impl Builder {
         self
     }
 
+    /// Adds an instruction that runs in every build which begins with the image.
+    #[must_use]
+    pub fn trigger(mut self, instruction: &str) -> Self {
+        self.triggers.push(instruction.to_owned());
+        self
+    }
+
     /// Adds a layer on top of those that are there.
     #[must_use]
     pub fn layer(mut self, files: impl IntoIterator<Item = File>) -> Self {
@@ -195,7 +204,7 @@ impl Builder {
         let media_type = self.dialect.layer();
         let layers =
             self.layers.iter().map(|files| Layer::of(files, media_type)).collect::<io::Result<Vec<_>>>()?;
-        let config = json!({
+        let mut config = json!({
             "architecture": self.architecture,
             "os": self.os,
             "created": "2026-01-01T00:00:00Z",
@@ -203,6 +212,9 @@ impl Builder {
             "rootfs": { "type": "layers", "diff_ids": layers.iter().map(Layer::diff_id).collect::<Vec<_>>() },
             "history": layers.iter().map(|_| json!({ "created": "2026-01-01T00:00:00Z", "created_by": "countersign-lab" })).collect::<Vec<_>>(),
         });
+        if !self.triggers.is_empty() {
+            config["config"]["OnBuild"] = json!(self.triggers);
+        }
         let config = Content::new(self.dialect.config(), config.to_string());
         let manifest = json!({
             "schemaVersion": 2,

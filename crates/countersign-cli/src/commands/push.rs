@@ -58,15 +58,46 @@ pub(crate) async fn run(args: Args, app: &App) -> anyhow::Result<ExitStatus> {
     let engine = app.engine(&args.engine).await?;
     let images =
         if args.all_tags { tags(&args.image, &*engine).await? } else { vec![args.image.or_latest()] };
-    let Some(first) = images.first() else { return Ok(ExitStatus::Success) };
-    let publisher = app.publisher(&first.gun(), args.snapshot_key)?;
-    let changes = ChangeList::new(app.context().trust_dir(), first.gun());
-    drop_left_over(&changes, app).await?;
-    let push = Push { app, engine, publisher, changes };
-    for image in &images {
+    push_and_sign(&images, args.snapshot_key, engine, app).await?;
+    Ok(ExitStatus::Success)
+}
+
+/// Pushes what the engine has under these names, tags of one repository, and signs each as what was pushed.
+pub(crate) async fn push_and_sign(
+    images: &[ImageReference],
+    snapshot_key: Option<SnapshotKey>,
+    engine: Arc<dyn Engine>,
+    app: &App,
+) -> anyhow::Result<()> {
+    let Some(first) = images.first() else { return Ok(()) };
+    let publisher = app.publisher(&first.gun(), snapshot_key)?;
+    drop_left_over(&ChangeList::new(app.context().trust_dir(), first.gun()), app).await?;
+    let push = Push { app, engine, publisher };
+    for image in images {
         push.one(image).await?;
     }
-    Ok(ExitStatus::Success)
+    Ok(())
+}
+
+/// Signs what was pushed, with the publisher that has tried its keys.
+pub(crate) async fn sign(
+    publisher: &Publisher,
+    target: &TagToSign,
+    image: &ImageReference,
+    app: &App,
+) -> anyhow::Result<Published> {
+    let unsigned = || format!("`{}` was pushed, and is not signed", image.familiar());
+    let changes = ChangeList::new(app.context().trust_dir(), image.gun());
+    let change = Change::SetTarget {
+        role: RoleName::from(TopRole::Targets),
+        name: target.tag.clone(),
+        meta: FileMeta::new(target.digest.into(), target.size),
+    };
+    // While this lives a killed push leaves word of what it wanted; nobody else publishes it.
+    let staged = changes.stage_push(&[change], app.context().now()).await.with_context(unsigned)?;
+    let published = publisher.publish_target(target, app.context().now()).await.with_context(unsigned)?;
+    drop(staged);
+    Ok(published)
 }
 
 /// The names with tags that a repository has here.
@@ -87,7 +118,6 @@ struct Push<'run> {
     app: &'run App,
     engine: Arc<dyn Engine>,
     publisher: Publisher,
-    changes: ChangeList,
 }
 
 impl Push<'_> {
@@ -107,18 +137,8 @@ impl Push<'_> {
         let pushed = pushed.with_context(|| format!("cannot push `{familiar}`; nothing was signed"))?;
 
         printer.status("Signing and pushing trust metadata")?;
-        let unsigned = || format!("`{familiar}` was pushed, and is not signed");
-        let target = TagToSign { tag: tag.clone(), digest: pushed.digest, size: pushed.length };
-        let change = Change::SetTarget {
-            role: RoleName::from(TopRole::Targets),
-            name: tag,
-            meta: FileMeta::new(pushed.digest.into(), pushed.length),
-        };
-        // While this lives a killed push leaves word of what it wanted; nobody else publishes it.
-        let staged = self.changes.stage_push(&[change], app.context().now()).await.with_context(unsigned)?;
-        let published = self.publisher.publish_target(&target, app.context().now()).await;
-        let published = published.with_context(unsigned)?;
-        drop(staged);
+        let target = TagToSign { tag, digest: pushed.digest, size: pushed.length };
+        let published = sign(&self.publisher, &target, image, app).await?;
         tell(&published, image, app)
     }
 }
@@ -126,7 +146,7 @@ impl Push<'_> {
 /// What a push that died has left is not published by another one.
 ///
 /// Deviation: Docker publishes it with the next push of whatever tag.
-async fn drop_left_over(changes: &ChangeList, app: &App) -> anyhow::Result<()> {
+pub(crate) async fn drop_left_over(changes: &ChangeList, app: &App) -> anyhow::Result<()> {
     for left in changes.drop_left_over().await? {
         if let Change::SetTarget { name, .. } = left.change {
             let name = name.as_str().escape_default();
@@ -138,7 +158,8 @@ async fn drop_left_over(changes: &ChangeList, app: &App) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn tell(published: &Published, image: &ImageReference, app: &App) -> anyhow::Result<()> {
+/// Says what was signed.
+pub(crate) fn tell(published: &Published, image: &ImageReference, app: &App) -> anyhow::Result<()> {
     let printer = app.printer();
     if published.initialised.is_some() {
         printer.status(format_args!("Finished initializing \"{}\"", published.gun))?;

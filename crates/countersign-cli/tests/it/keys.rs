@@ -1,4 +1,8 @@
-//! `key list` and `key generate`, and how passphrases are asked for.
+//! Keys: generated, listed, brought in and out, and how passphrases are asked for.
+
+mod bad_input;
+mod files;
+mod interop;
 
 use countersign_testkit::command::Invocation;
 use countersign_testkit::terminal::Terminal;
@@ -74,4 +78,30 @@ fn keys_of_a_collection_are_not_made_by_hand() {
         "{}",
         output.stderr
     );
+}
+
+#[test]
+fn rotated_keys_are_followed_and_the_others_stay() {
+    let site = crate::world::Site::start();
+    let (alice, bob) = (site.publisher(), site.person());
+    let gun = site.image("team/rotated");
+    site.publish(&alice, "team/rotated:1", "one");
+    bob.run(&["repo", "list", &gun]).expect_success();
+    for words in [&["root"][..], &["targets"], &["snapshot", "-r"], &["timestamp"], &["snapshot"]] {
+        let args = [&["key", "rotate", gun.as_str()], words].concat();
+        let said = alice.run(&args).expect_success().stdout;
+        assert_eq!(said, format!("Successfully rotated {} key for repository {gun}\n", words[0]));
+        bob.run(&["repo", "lookup", &gun, "1"]).expect_success();
+    }
+    site.publish(&alice, "team/rotated:2", "two");
+    bob.run(&["repo", "lookup", &gun, "2"]).expect_success();
+    let listed = alice.run(&["key", "list", "-q"]).expect_success().stdout;
+    assert_eq!(listed.lines().count(), 4, "two of root, one of targets, one of snapshot: {listed}");
+    // Who has no root key is told so, and nothing happens.
+    let refused = bob.run(&["key", "rotate", &gun, "targets"]).expect_code(1);
+    assert!(refused.stderr.contains("no keys were changed"), "{}", refused.transcript());
+    assert!(refused.stderr.contains("hint: "), "{}", refused.transcript());
+    for words in [&["targets", "-r"][..], &["targets/x"], &["targets", "--remove", &"0".repeat(64)]] {
+        alice.run(&[&["key", "rotate", gun.as_str()], words].concat()).expect_code(1);
+    }
 }

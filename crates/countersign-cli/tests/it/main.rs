@@ -4,12 +4,14 @@
 
 mod archives;
 mod demo;
+mod docker;
 mod doctor;
 mod engines;
 mod help;
 mod interop;
 mod keys;
 mod login;
+mod notary;
 mod output;
 mod peers;
 mod policy;
@@ -17,6 +19,8 @@ mod pull;
 mod push;
 mod repo;
 mod server;
+mod status;
+mod trust;
 mod tuf;
 mod why;
 mod world;

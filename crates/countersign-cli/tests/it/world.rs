@@ -61,7 +61,12 @@ impl World {
 
     /// The program with these arguments, not yet run.
     pub(crate) fn program(&self, args: &[&str]) -> Invocation {
-        let invocation = Invocation::of(env!("CARGO_BIN_EXE_countersign")).env("HOME", self.home.path());
+        self.program_at(Path::new(env!("CARGO_BIN_EXE_countersign")), args)
+    }
+
+    /// Another program with these arguments and this person's environment, not yet run.
+    pub(crate) fn program_at(&self, program: &Path, args: &[&str]) -> Invocation {
+        let invocation = Invocation::of(program).env("HOME", self.home.path());
         let invocation =
             self.env.iter().fold(invocation, |invocation, (name, value)| invocation.env(name, value));
         invocation.dir(self.home.path()).args(args)

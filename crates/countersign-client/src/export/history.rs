@@ -1,9 +1,10 @@
 //! The older versions of a collection's files, as far as its server has them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use countersign_core::digest::Digest;
+use countersign_core::key::KeyId;
 use countersign_core::limits::Limits;
 use countersign_core::metadata::{Document, Envelope, Root, Snapshot, Targets};
 use countersign_core::name::{RoleName, TopRole};
@@ -23,22 +24,23 @@ const AT_ONCE: usize = 8;
 const GAP: usize = 64;
 
 /// Every version of every file that was had.
-pub(super) struct History<'a> {
+pub(crate) struct History<'a> {
     updater: &'a Updater,
     collection: &'a TrustedCollection,
     limits: ExportLimits,
     versions: BTreeMap<(RoleName, MetaVersion), Edition>,
     total: u64,
-    pub(super) missing: Vec<String>,
+    pub(crate) missing: Vec<String>,
 }
 
 /// One version of a file.
-pub(super) struct Edition {
-    pub(super) bytes: Bytes,
-    role: RoleName,
-    version: MetaVersion,
+pub(crate) struct Edition {
+    pub(crate) bytes: Bytes,
+    pub(crate) role: RoleName,
+    pub(crate) version: MetaVersion,
     current: bool,
-    verified: bool,
+    /// Canonical ids of the keys that signed it, if it was verified.
+    pub(crate) signers: Option<BTreeSet<KeyId>>,
 }
 
 impl Edition {
@@ -50,22 +52,22 @@ impl Edition {
             sha256: Digest::sha256(&self.bytes),
             length: self.bytes.len() as u64,
             current: self.current,
-            verified: self.verified,
+            verified: self.signers.is_some(),
         }
     }
 }
 
 impl<'a> History<'a> {
-    pub(super) fn of(updater: &'a Updater, collection: &'a TrustedCollection, limits: ExportLimits) -> Self {
+    pub(crate) fn of(updater: &'a Updater, collection: &'a TrustedCollection, limits: ExportLimits) -> Self {
         Self { updater, collection, limits, versions: BTreeMap::new(), total: 0, missing: Vec::new() }
     }
 
-    pub(super) fn into_versions(self) -> Vec<Edition> {
+    pub(crate) fn into_versions(self) -> Vec<Edition> {
         self.versions.into_values().collect()
     }
 
     /// Takes the current files, then asks for the older ones.
-    pub(super) async fn collect(&mut self) -> Result<(), ExportError> {
+    pub(crate) async fn collect(&mut self) -> Result<(), ExportError> {
         let collection = self.collection;
         let current: Vec<_> = collection
             .files()
@@ -73,7 +75,7 @@ impl<'a> History<'a> {
             .filter_map(|(role, bytes)| Some((current_version(collection, &role)?, role, bytes)))
             .collect();
         for (version, role, bytes) in &current {
-            self.keep(role, *version, bytes.clone(), true, true)?;
+            self.keep(role, *version, bytes.clone(), true, Some(current_signers(collection, role)))?;
         }
         self.older(&TopRole::Root.into(), collection.root().version, &[]).await?;
         let roots = self.verify_roots();
@@ -128,8 +130,8 @@ impl<'a> History<'a> {
         for (version, bytes) in found {
             match claimed(role, &bytes, limits) {
                 Some(claim) if claim == version => {
-                    let verified = keys.iter().any(|keys| is_signed(role, &bytes, keys, limits));
-                    self.keep(role, version, bytes, false, verified)?;
+                    let signers = keys.iter().find_map(|keys| signers(role, &bytes, keys, limits));
+                    self.keep(role, version, bytes, false, signers)?;
                 }
                 _ => {
                     self.missing
@@ -154,10 +156,11 @@ impl<'a> History<'a> {
             let Ok(root) = parsed.claim::<Root>() else { return roots };
             let keys = root.role_keys(TopRole::Root);
             let leads_on = envelope.as_ref().is_some_and(|later| keys.verify::<Root>(later).is_ok());
-            if !leads_on || keys.verify::<Root>(&parsed).is_err() {
+            let Ok(verified) = keys.verify::<Root>(&parsed) else { return roots };
+            if !leads_on {
                 return roots;
             }
-            version.verified = true;
+            version.signers = Some(verified.signers().clone());
             roots.push(root.clone());
             later = root;
             envelope = Some(parsed);
@@ -171,7 +174,8 @@ impl<'a> History<'a> {
         }
         let Some(parent) = role.parent() else { return Vec::new() };
         let limits = &self.collection.environment().limits;
-        let parents = self.versions.values().filter(|version| version.role == parent && version.verified);
+        let parents =
+            self.versions.values().filter(|version| version.role == parent && version.signers.is_some());
         let declared = parents.filter_map(|version| {
             let parent = Envelope::parse(version.bytes.clone(), limits).ok()?.claim::<Targets>().ok()?;
             Some(parent.delegations.role_keys(parent.delegations.role(role)?))
@@ -185,13 +189,13 @@ impl<'a> History<'a> {
         version: MetaVersion,
         bytes: Bytes,
         current: bool,
-        verified: bool,
+        signers: Option<BTreeSet<KeyId>>,
     ) -> Result<(), ExportError> {
         self.total += bytes.len() as u64;
         if self.total > self.limits.total_bytes {
             return Err(ExportError::Large { limit: self.limits.total_bytes });
         }
-        let kept = Edition { bytes, role: role.clone(), version, current, verified };
+        let kept = Edition { bytes, role: role.clone(), version, current, signers };
         self.versions.insert((role.clone(), version), kept);
         Ok(())
     }
@@ -217,10 +221,22 @@ fn claimed(role: &RoleName, bytes: &Bytes, limits: &Limits) -> Option<MetaVersio
     }
 }
 
-fn is_signed(role: &RoleName, bytes: &Bytes, keys: &RoleKeys, limits: &Limits) -> bool {
-    let Ok(envelope) = Envelope::parse(bytes.clone(), limits) else { return false };
+/// Canonical ids of the keys that signed a file, if they were enough of `keys`.
+fn signers(role: &RoleName, bytes: &Bytes, keys: &RoleKeys, limits: &Limits) -> Option<BTreeSet<KeyId>> {
+    let envelope = Envelope::parse(bytes.clone(), limits).ok()?;
     match role.top() {
-        Some(TopRole::Snapshot) => keys.verify::<Snapshot>(&envelope).is_ok(),
-        _ => keys.verify::<Targets>(&envelope).is_ok(),
+        Some(TopRole::Snapshot) => keys.verify::<Snapshot>(&envelope).ok().map(|file| file.signers().clone()),
+        _ => keys.verify::<Targets>(&envelope).ok().map(|file| file.signers().clone()),
+    }
+}
+
+fn current_signers(collection: &TrustedCollection, role: &RoleName) -> BTreeSet<KeyId> {
+    match role.top() {
+        Some(TopRole::Root) => collection.root().signers().clone(),
+        Some(TopRole::Snapshot) => collection.snapshot().signers().clone(),
+        Some(TopRole::Timestamp) => collection.timestamp().signers().clone(),
+        Some(TopRole::Targets) | None => {
+            collection.targets(role).map(|file| file.signers().clone()).unwrap_or_default()
+        }
     }
 }

@@ -28,6 +28,19 @@ pub(super) struct KeyPath {
 /// the first by path.
 pub(super) fn all(private: &Path) -> Result<BTreeMap<KeyId, KeyPath>, KeyStoreError> {
     let mut found = BTreeMap::new();
+    for key in files(private)? {
+        found.entry(key.id).or_insert(key);
+    }
+    Ok(found)
+}
+
+/// Every file of one key, in the same order.
+pub(super) fn of(private: &Path, id: KeyId) -> Result<Vec<KeyPath>, KeyStoreError> {
+    Ok(files(private)?.into_iter().filter(|key| key.id == id).collect())
+}
+
+fn files(private: &Path) -> Result<Vec<KeyPath>, KeyStoreError> {
+    let mut found = Vec::new();
     let mut level = vec![private.to_owned()];
     while !level.is_empty() {
         let mut below = Vec::new();
@@ -37,9 +50,7 @@ pub(super) fn all(private: &Path) -> Result<BTreeMap<KeyId, KeyPath>, KeyStoreEr
                 match entry.file_type() {
                     Ok(kind) if kind.is_dir() => below.push(path),
                     Ok(kind) if kind.is_file() => {
-                        if let Some(key) = key_path(private, path) {
-                            found.entry(key.id).or_insert(key);
-                        }
+                        found.extend(key_path(private, path));
                     }
                     // Symbolic links and all else.
                     _ => {}

@@ -13,7 +13,17 @@ const SNAPSHOT: &str = "DOCKER_CONTENT_TRUST_SNAPSHOT_PASSPHRASE";
 const OFFLINE: &str = "DOCKER_CONTENT_TRUST_OFFLINE_PASSPHRASE";
 const TAGGING: &str = "DOCKER_CONTENT_TRUST_TAGGING_PASSPHRASE";
 
-const ALL: [&str; 6] = [ROOT, REPOSITORY, TARGET, SNAPSHOT, OFFLINE, TAGGING];
+/// Those of Notary's command.
+const NOTARY_ROOT: &str = "NOTARY_ROOT_PASSPHRASE";
+const NOTARY_TARGETS: &str = "NOTARY_TARGETS_PASSPHRASE";
+const NOTARY_SNAPSHOT: &str = "NOTARY_SNAPSHOT_PASSPHRASE";
+const NOTARY_DELEGATION: &str = "NOTARY_DELEGATION_PASSPHRASE";
+
+/// What a passphrase is changed to, where nobody is asked.
+pub const NEW_PASSPHRASE: &str = "COUNTERSIGN_NEW_PASSPHRASE";
+
+const ALL: [&str; 7] = [ROOT, REPOSITORY, TARGET, SNAPSHOT, OFFLINE, TAGGING, NEW_PASSPHRASE];
+const NOTARYS: [&str; 5] = [NOTARY_ROOT, NOTARY_TARGETS, NOTARY_SNAPSHOT, NOTARY_DELEGATION, NEW_PASSPHRASE];
 
 /// The passphrases that `DOCKER_CONTENT_TRUST_…_PASSPHRASE` variables give, by role.
 ///
@@ -45,8 +55,23 @@ impl PassphraseVariables {
     /// # Errors
     /// [`VariableError`]: a value is not UTF-8.
     pub fn from_lookup(lookup: impl Fn(&str) -> Option<OsString>) -> Result<Self, VariableError> {
+        Self::of(&ALL, lookup)
+    }
+
+    /// Takes the variables of Notary's command instead: `NOTARY_ROOT_PASSPHRASE`, `NOTARY_TARGETS_PASSPHRASE`,
+    /// `NOTARY_SNAPSHOT_PASSPHRASE`, and `NOTARY_DELEGATION_PASSPHRASE` for every other role.
+    ///
+    /// # Errors
+    /// [`VariableError`]: a value is not UTF-8.
+    ///
+    /// Source: notary `cmd/notary/main.go` (`getPassphraseRetriever`).
+    pub fn from_notary_lookup(lookup: impl Fn(&str) -> Option<OsString>) -> Result<Self, VariableError> {
+        Self::of(&NOTARYS, lookup)
+    }
+
+    fn of(names: &[&'static str], lookup: impl Fn(&str) -> Option<OsString>) -> Result<Self, VariableError> {
         let mut variables = Vec::new();
-        for name in ALL {
+        for &name in names {
             let Some(value) = lookup(name).filter(|value| !value.is_empty()) else { continue };
             let passphrase =
                 value.into_string().map(Passphrase::new).map_err(|_| VariableError { variable: name })?;
@@ -57,12 +82,20 @@ impl PassphraseVariables {
 
     pub(super) fn of_role(&self, role: &str) -> Option<&Variable> {
         let names: &[&str] = match role {
-            "root" => &[ROOT, OFFLINE],
-            "targets" => &[REPOSITORY, TARGET, TAGGING],
-            "snapshot" => &[REPOSITORY, SNAPSHOT, TARGET, TAGGING],
-            _ => &[REPOSITORY],
+            "root" => &[ROOT, OFFLINE, NOTARY_ROOT],
+            "targets" => &[REPOSITORY, TARGET, TAGGING, NOTARY_TARGETS],
+            "snapshot" => &[REPOSITORY, SNAPSHOT, TARGET, TAGGING, NOTARY_SNAPSHOT],
+            _ => &[REPOSITORY, NOTARY_DELEGATION],
         };
-        names.iter().find_map(|name| self.0.iter().find(|variable| variable.name == *name))
+        names.iter().find_map(|name| self.named(name))
+    }
+
+    pub(super) fn of_change(&self) -> Option<&Variable> {
+        self.named(NEW_PASSPHRASE)
+    }
+
+    fn named(&self, name: &str) -> Option<&Variable> {
+        self.0.iter().find(|variable| variable.name == name)
     }
 }
 
@@ -134,5 +167,19 @@ mod tests {
         let answer =
             PassphraseVariables::from_lookup(|name| (name == ROOT).then(|| OsString::from_vec(vec![0xff])));
         assert_eq!(answer.err(), Some(VariableError { variable: ROOT }));
+    }
+
+    #[test]
+    fn notarys_variables_are_its_own() {
+        let variables = PassphraseVariables::from_notary_lookup(|name| Some(name.into())).expect("UTF-8");
+        for (role, expected) in [
+            ("root", "NOTARY_ROOT_PASSPHRASE"),
+            ("targets", "NOTARY_TARGETS_PASSPHRASE"),
+            ("snapshot", "NOTARY_SNAPSHOT_PASSPHRASE"),
+            ("targets/x", "NOTARY_DELEGATION_PASSPHRASE"),
+            ("", "NOTARY_DELEGATION_PASSPHRASE"),
+        ] {
+            assert_eq!(variables.of_role(role).map(|variable| variable.name), Some(expected));
+        }
     }
 }

@@ -45,7 +45,7 @@ impl Publisher {
         let cached = self.updater.cache().load(&settings.gun, &roles, &settings.limits).await?;
         let Some(root) = cached.files.get(&TopRole::Root.into()) else { return Ok(None) };
         let refused = |error: TrustError| PublisherError::Begun(settings.gun.clone(), error.into());
-        let environment = Arc::new(settings.environment(UpdateStart(now)));
+        let environment = Arc::new(settings.environment(UpdateStart(now), Roles::Publish));
         let root =
             RootPhase::trust_cached(environment.clone(), root.clone(), Seen::default()).map_err(refused)?;
         let end = root.clone().finish_root().err();
@@ -90,6 +90,11 @@ impl Base {
             Self::Published(refreshed) => Some(&refreshed.collection),
             Self::Begun(_) => None,
         }
+    }
+
+    /// Whether a role has a file, loaded or not.
+    pub(super) fn has_file(&self, role: &RoleName) -> bool {
+        self.collection().is_some_and(|collection| collection.snapshot().file(role).is_some())
     }
 
     /// Refuses a change of a role that could not be loaded: a new edition would forget what it says.

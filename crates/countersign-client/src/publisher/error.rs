@@ -4,11 +4,13 @@ use countersign_core::author::AuthorError;
 use countersign_core::certificate::CertificateError;
 use countersign_core::key::KeyId;
 use countersign_core::name::{Gun, RoleName, TargetName, TopRole};
+use countersign_core::trust::TrustError;
 use thiserror::Error;
 
 use crate::cache::CacheError;
 use crate::changelist::ChangeListError;
 use crate::keystore::KeyStoreError;
+use crate::lookup::LookupError;
 use crate::remote::{FetchError, PublishError};
 use crate::updater::{DelegationFault, UpdateError};
 
@@ -74,11 +76,111 @@ pub enum PublisherError {
         /// Why it cannot be loaded.
         fault: String,
     },
+    /// The server has to hold the snapshot key, which takes the root key, and that is not here.
+    #[error(
+        "others can sign only when the server holds the snapshot key, and to give it to the server takes the root key, which is not \
+         here ({}); nothing was changed",
+        ids(root_keys)
+    )]
+    HandOver {
+        /// Canonical ids of the root keys.
+        root_keys: Vec<KeyId>,
+    },
+    /// A signer that the collection does not have.
+    #[error("no signer `{}`; nothing was changed", signer(.0))]
+    NoSuchSigner(RoleName),
+    /// Without this signer nothing could be pulled.
+    #[error("`{}` alone signed what is released, and without that nothing can be pulled; nothing was changed", signer(.0))]
+    LastSigner(RoleName),
+    /// What is left of a collection was checked and is not what its keys signed.
+    #[error("what is left of `{0}` is not trusted; nothing was published")]
+    Remains(Gun, #[source] TrustError),
+    /// What is left of a collection is of different times.
+    #[error("`{role}` is not the file that the snapshot lists; nothing was published")]
+    MixedRemains {
+        /// The role.
+        role: RoleName,
+    },
+    /// There is nothing left of what a collection says.
+    #[error("no targets file of `{0}` is left; nothing was published")]
+    NoTargets(Gun),
+    /// A collection with a longer past than a server can be brought to.
+    #[error("the root has more than {max} versions, which a server takes one by one; nothing was published")]
+    TooManyRoots {
+        /// Most that are published.
+        max: u64,
+    },
+    /// No tag is signed.
+    #[error("no signed tags to remove")]
+    NothingSigned,
+    /// A tag would go on meaning something after it was revoked.
+    #[error(
+        "`{}` is signed by {} too, whose key is not here, and would go on meaning what that says; nothing was revoked",
+        tag.as_str().escape_default(), names(roles)
+    )]
+    StillSigned {
+        /// The tag.
+        tag: TargetName,
+        /// The roles that say what it means.
+        roles: Vec<RoleName>,
+    },
+    /// The tag does not mean anything.
+    #[error(transparent)]
+    Lookup(#[from] LookupError),
     /// The key that was chosen as root key is none.
     #[error("key {key} is not a root key in the key store")]
     NotARootKey {
         /// The key.
         key: KeyId,
+    },
+    /// The keys are to change of a collection that isn't there.
+    #[error("`{0}` is not initialised; no keys were changed")]
+    NoCollection(Gun),
+    /// Keys are to change, and the root keys that must sign that are not here.
+    #[error("{}", without_root_keys(*needed, missing))]
+    NoRootKeys {
+        /// How many root keys must sign.
+        needed: usize,
+        /// Canonical ids of those that are not here.
+        missing: Vec<KeyId>,
+    },
+    /// A key that was chosen for a role and is here for something else.
+    #[error("key {key} is here for role `{}`, not for `{role}`; no keys were changed", found.escape_default())]
+    OtherRole {
+        /// The key.
+        key: KeyId,
+        /// The role that it was chosen for.
+        role: TopRole,
+        /// The role that it is here for.
+        found: String,
+    },
+    /// A delegation would be left with fewer keys than its threshold.
+    #[error(
+        "`{role}` would be left with {keys} keys, and {threshold} must sign for it; no keys were changed"
+    )]
+    TooFewKeys {
+        /// The role.
+        role: RoleName,
+        /// The keys that would be left.
+        keys: usize,
+        /// How many must sign.
+        threshold: usize,
+    },
+    /// An older root, whose keys were to sign as well, could not be had.
+    #[error("root version {version} cannot be had; no keys were changed")]
+    OlderRoot {
+        /// The version.
+        version: u64,
+        /// Why.
+        source: FetchError,
+    },
+    /// The certificate that was given for the root key cannot be used.
+    #[error("the root certificate cannot be used for `{gun}`: {reason}; nothing was made")]
+    RootCertificate {
+        /// The collection.
+        gun: Gun,
+        /// What is wrong with it.
+        reason: String,
     },
     /// The root key's certificate cannot be made.
     #[error("the root key's certificate cannot be made")]
@@ -107,6 +209,26 @@ fn change_text(file: Option<&str>) -> String {
     file.map_or_else(
         || "the change cannot be made; ".to_owned(),
         |file| format!("staged change `{file}` cannot be made; "),
+    )
+}
+
+fn ids(keys: &[KeyId]) -> String {
+    keys.iter().map(KeyId::to_string).collect::<Vec<_>>().join(" or ")
+}
+
+fn names(roles: &[RoleName]) -> String {
+    roles.iter().map(|role| format!("`{role}`")).collect::<Vec<_>>().join(" and ")
+}
+
+fn signer(role: &RoleName) -> &str {
+    role.as_str().strip_prefix("targets/").unwrap_or(role.as_str())
+}
+
+fn without_root_keys(needed: usize, missing: &[KeyId]) -> String {
+    let missing: Vec<_> = missing.iter().map(KeyId::to_string).collect();
+    format!(
+        "{needed} of the root keys must sign a change of keys, and too few are here; no keys were changed; missing: {}",
+        missing.join(", ")
     )
 }
 

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use countersign_core::author::{Draft, KeyRing, RootKeys, expiry, sign};
-use countersign_core::certificate::self_signed;
+use countersign_core::certificate::{CertificateBundle, self_signed};
 use countersign_core::key::{KeyId, PublicKey};
 use countersign_core::metadata::{Envelope, FileMeta, Root, Snapshot, Targets};
 use countersign_core::name::{RoleName, TopRole};
 use countersign_core::number::MetaVersion;
 use countersign_core::sign::SecretKey;
-use countersign_core::time::DateTime;
+use countersign_core::time::{DateTime, UpdateStart};
 use countersign_core::trust::Seen;
 
 use super::base::Base;
@@ -50,7 +50,7 @@ impl Publisher {
             SnapshotKey::Local => None,
         };
         let keys = self.new_keys(snapshot.is_none()).await?;
-        let certificate = self_signed(self.gun(), &keys.root, now).map_err(PublisherError::Certificate)?;
+        let certificate = self.root_certificate(&keys.root, now)?;
         let local = keys.snapshot.as_ref().map(|key| key.public_key().clone());
         let root_keys = RootKeys {
             root: certificate,
@@ -68,6 +68,24 @@ impl Publisher {
         };
         let draft = self.keep_first_files(root_keys, keys, now).await?;
         Ok((Base::Begun(Box::new(draft)), made))
+    }
+
+    /// The certificate that was given for the root key, else a new one.
+    fn root_certificate(&self, key: &SecretKey, now: DateTime) -> Result<PublicKey, PublisherError> {
+        let Some(given) = &self.options.root_certificate else {
+            return self_signed(self.gun(), key, now).map_err(PublisherError::Certificate);
+        };
+        let refused = |reason: String| PublisherError::RootCertificate { gun: self.gun().clone(), reason };
+        let bundle =
+            CertificateBundle::parse(given.as_bytes()).map_err(|error| refused(error.to_string()))?;
+        if bundle.public_key().id() != key.id() {
+            return Err(refused(format!("it is of key {}, not of {}", bundle.public_key().id(), key.id())));
+        }
+        if !bundle.names_gun(self.gun()) {
+            return Err(refused(format!("it names `{}`", bundle.common_name().escape_default())));
+        }
+        bundle.check_leaf(UpdateStart(now)).map_err(|error| refused(error.to_string()))?;
+        Ok(given.clone())
     }
 
     /// The root key in the store that a new collection gets, if it isn't to get a new one.
@@ -132,7 +150,7 @@ impl Publisher {
         }))
     }
 
-    async fn server_key(&self, role: TopRole) -> Result<PublicKey, PublisherError> {
+    pub(super) async fn server_key(&self, role: TopRole) -> Result<PublicKey, PublisherError> {
         let key = self.updater.remote().public_key(role).await;
         key.map_err(|source| PublisherError::ServerKey { role, source })
     }

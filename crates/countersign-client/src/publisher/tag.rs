@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use countersign_core::author::Draft;
 use countersign_core::key::KeyId;
 use countersign_core::metadata::Delegations;
-use countersign_core::name::{RoleName, TopRole};
+use countersign_core::name::{RoleName, TargetName, TopRole};
 use countersign_core::time::DateTime;
 
 use super::base::Base;
@@ -38,7 +38,7 @@ impl Publisher {
         let wanted = draft.wanted_keys();
         for (role, keys) in &wanted {
             if *role != TopRole::Snapshot && keys.is_disjoint(&present) {
-                return Err(no_keys(tag, vec![(role.clone(), keys.iter().copied().collect())]));
+                return Err(no_keys(&tag.tag, vec![(role.clone(), keys.iter().copied().collect())]));
             }
         }
         let keys: BTreeSet<KeyId> =
@@ -56,33 +56,39 @@ impl Publisher {
         draft: &Draft,
         tag: &TagToSign,
     ) -> Result<Vec<RoleName>, PublisherError> {
-        let targets = RoleName::from(TopRole::Targets);
-        let none = Delegations::default();
-        let delegations = draft.targets(&targets).map_or(&none, |targets| &targets.delegations);
-        if delegations.roles.is_empty() {
-            return Ok(vec![targets]);
-        }
-        let present = self.present().await?;
-        let (mut roles, mut without_key) = (Vec::new(), Vec::new());
-        for role in &delegations.roles {
-            if !role.paths.iter().any(|path| tag.tag.as_str().starts_with(path)) {
-                continue;
-            }
-            let keys = delegations.role_keys(role).canonical_ids();
-            if keys.is_disjoint(&present) {
-                without_key.push((role.name.clone(), keys.into_iter().collect()));
-            } else {
-                roles.push(role.name.clone());
-            }
-        }
-        if roles.is_empty() {
-            return Err(no_keys(tag, without_key));
-        }
+        let roles = signable(draft, &tag.tag, &self.present().await?)?;
         roles.iter().try_for_each(|role| base.admit_role(role))?;
         Ok(roles)
     }
 }
 
-fn no_keys(tag: &TagToSign, roles: Vec<(RoleName, Vec<KeyId>)>) -> PublisherError {
-    PublisherError::NoSigningKeys { tag: tag.tag.clone(), roles }
+/// As [`Publisher::roles_to_sign`], with the keys that are `present`.
+pub(super) fn signable(
+    draft: &Draft,
+    tag: &TargetName,
+    present: &BTreeSet<KeyId>,
+) -> Result<Vec<RoleName>, PublisherError> {
+    let targets = RoleName::from(TopRole::Targets);
+    let none = Delegations::default();
+    let delegations = draft.targets(&targets).map_or(&none, |targets| &targets.delegations);
+    if delegations.roles.is_empty() {
+        return Ok(vec![targets]);
+    }
+    let (mut roles, mut without_key) = (Vec::new(), Vec::new());
+    for role in &delegations.roles {
+        if !role.paths.iter().any(|path| tag.as_str().starts_with(path)) {
+            continue;
+        }
+        let keys = delegations.role_keys(role).canonical_ids();
+        if keys.is_disjoint(present) {
+            without_key.push((role.name.clone(), keys.into_iter().collect()));
+        } else {
+            roles.push(role.name.clone());
+        }
+    }
+    if roles.is_empty() { Err(no_keys(tag, without_key)) } else { Ok(roles) }
+}
+
+fn no_keys(tag: &TargetName, roles: Vec<(RoleName, Vec<KeyId>)>) -> PublisherError {
+    PublisherError::NoSigningKeys { tag: tag.clone(), roles }
 }

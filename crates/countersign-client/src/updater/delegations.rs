@@ -23,7 +23,10 @@ impl Run<'_> {
         mut phase: DelegationsPhase,
     ) -> Result<DelegationsPhase, UpdateError> {
         match self.roles {
-            Roles::Pull => self.releases(&mut phase).await?,
+            Roles::Pull => {
+                self.releases(&mut phase).await?;
+                self.signed_by(&mut phase).await?;
+            }
             Roles::All | Roles::Publish => self.all_delegations(&mut phase).await?,
         }
         Ok(phase)
@@ -45,6 +48,40 @@ impl Run<'_> {
             Releases::MayFallBack => {
                 self.warnings.push(Warning::FellBack { role, source });
                 Ok(())
+            }
+        }
+    }
+
+    /// Loads the roles that must have signed, and those above them, a level at a time. One that is not delegated signs nothing,
+    /// which the lookup of each name will tell.
+    async fn signed_by(&mut self, phase: &mut DelegationsPhase) -> Result<(), UpdateError> {
+        let mut wanted: BTreeSet<RoleName> = BTreeSet::new();
+        for role in &self.settings.demands.signed_by {
+            let mut next = Some(role.clone());
+            while let Some(role) = next.filter(RoleName::is_delegation) {
+                next = role.parent();
+                wanted.insert(role);
+            }
+        }
+        loop {
+            let mut level = Vec::new();
+            for role in phase.unloaded().into_iter().filter(|role| wanted.contains(role)) {
+                let failed = |source| UpdateError::SignedBy { role: role.clone(), source };
+                match phase.standing(&role).map(|standing| Published::of(&standing)) {
+                    Ok(Published::As(listed)) => level.push((role, listed)),
+                    Ok(Published::NotYet) => return Err(failed(DelegationFault::Unpublished)),
+                    Ok(Published::No) => {}
+                    Err(error) => return Err(failed(error.into())),
+                }
+            }
+            if level.is_empty() {
+                return Ok(());
+            }
+            let names: Vec<_> = level.iter().map(|(role, _)| role.clone()).collect();
+            self.load_cached(&names).await?;
+            for (role, listed, fetched) in self.fetch_level(level).await {
+                let loaded = self.delegation(phase, &role, &listed, fetched).await;
+                loaded.map_err(|source| UpdateError::SignedBy { role, source })?;
             }
         }
     }

@@ -1,7 +1,9 @@
 //! Why a collection is not up to date.
 
+use countersign_core::key::KeyId;
 use countersign_core::name::{Gun, RoleName};
 use countersign_core::number::MetaVersion;
+use countersign_core::time::DateTime;
 use countersign_core::trust::TrustError;
 use thiserror::Error;
 
@@ -49,6 +51,44 @@ pub enum UpdateError {
         /// Why.
         source: DelegationFault,
     },
+    /// A role that must have signed cannot be used.
+    #[error("`{role}` must have signed, and cannot be used")]
+    SignedBy {
+        /// The role.
+        role: RoleName,
+        /// Why.
+        source: DelegationFault,
+    },
+    /// The server cannot be reached, and was last heard from longer ago than is allowed, or nobody knows when.
+    #[error("the trust server cannot be asked, and {}, while no more than {max_age} s are allowed", last_heard(*.age))]
+    Stale {
+        /// How long ago a server confirmed what is cached, in seconds; absent if that isn't known.
+        age: Option<i64>,
+        /// The longest time that is allowed, in seconds.
+        max_age: u64,
+        /// Why the server cannot be reached.
+        source: FetchError,
+    },
+    /// The timestamp expires further ahead than is allowed: whoever replays it would go unnoticed for as long.
+    #[error(
+        "the timestamp expires at {expires}, {ahead} s ahead, while no more than {max_freeze} s are allowed"
+    )]
+    FarExpiry {
+        /// When it expires.
+        expires: DateTime,
+        /// How far ahead that is, in seconds.
+        ahead: i64,
+        /// The furthest that is allowed, in seconds.
+        max_freeze: u64,
+    },
+    /// Everything was verified, and the collection is met for the first time without a pin, which is not allowed.
+    #[error("`{gun}` is met for the first time, and no pin says which root key is right")]
+    FirstUse {
+        /// The collection.
+        gun: Gun,
+        /// Canonical ids of the keys that signed its root.
+        root_keys: Vec<KeyId>,
+    },
     /// The cache lost the trusted root, and the server does not have that version any more.
     #[error("the cache lost root version {version}, and it cannot be fetched again")]
     LostRoot {
@@ -91,8 +131,10 @@ impl UpdateError {
             Self::NoTrustData { .. }
             | Self::Untrusted(_)
             | Self::CachedRoot(_)
-            | Self::RootRotations { .. } => true,
-            Self::Releases { source, .. } => {
+            | Self::RootRotations { .. }
+            | Self::FarExpiry { .. }
+            | Self::FirstUse { .. } => true,
+            Self::Releases { source, .. } | Self::SignedBy { source, .. } => {
                 !matches!(source, DelegationFault::Fetch(fault) if fault.is_unreachable())
             }
             _ => false,
@@ -113,6 +155,13 @@ impl UpdateError {
             _ => false,
         }
     }
+}
+
+fn last_heard(age: Option<i64>) -> String {
+    age.map_or_else(
+        || "nobody knows when it was last heard from".to_owned(),
+        |age| format!("it was last heard from {age} s ago"),
+    )
 }
 
 /// Why a delegated role cannot be used.

@@ -10,8 +10,9 @@ use countersign_core::trust::TrustedCollection;
 use thiserror::Error;
 
 use super::DelegationFault;
-use crate::cache::CacheDamage;
+use crate::cache::{CacheDamage, CacheError};
 use crate::changelist::ChangeListError;
+use crate::keystore::KeyStoreError;
 
 /// Something the user should know about a collection that is trusted.
 #[derive(Debug, Error)]
@@ -49,6 +50,17 @@ pub enum Warning {
     /// Changes were published, and their files are still there: the next publication meets them again, to no effect.
     #[error("the published changes are still staged")]
     StillStaged(#[source] ChangeListError),
+    /// Keys were replaced, and one that was could not be deleted.
+    #[error("the keys were replaced, and the replaced private key {key} is still here")]
+    StillKept {
+        /// Canonical id of the key.
+        key: KeyId,
+        /// Why.
+        source: KeyStoreError,
+    },
+    /// Keys were replaced, and the note of it is still there.
+    #[error("the keys were replaced, and the note that this was begun is still there")]
+    StillNoted(#[source] CacheError),
     /// `targets/releases` cannot be used, and `targets` alone was asked because a policy allows it.
     #[error("`{role}` is delegated and cannot be used; `targets` alone was asked, as the policy allows")]
     FellBack {

@@ -1,6 +1,17 @@
 //! What an attacker between the publisher and us may serve. Each is refused, nothing is kept of it, and the next honest
 //! update succeeds.
 
+mod case;
+mod documents;
+mod endless;
+mod escalation;
+mod methods;
+mod rotation;
+mod table;
+mod time;
+mod versions;
+mod whose;
+
 use std::sync::Arc;
 
 use bytes::Bytes;

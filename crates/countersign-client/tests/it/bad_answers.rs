@@ -29,17 +29,17 @@ use crate::people::{Ours, Place, clock, gun};
 use crate::simulator::digest;
 
 /// A server with one signed tag, a proxy before it, and somebody who asks through the proxy.
-struct Scene {
-    proxy: Proxy,
+pub(crate) struct Scene {
+    pub(crate) proxy: Proxy,
     remote: Arc<HttpRemote>,
     updater: Updater,
     ours: Ours,
     _server: RunningServer,
-    dir: TempDir,
+    pub(crate) dir: TempDir,
 }
 
 impl Scene {
-    async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let dir = tempfile::tempdir().expect("a directory");
         let (server, place) = Place::start_ours(&dir.path().join("server")).await;
         let ca_pem = std::fs::read_to_string(&place.ca_file).expect("a certificate");
@@ -55,12 +55,16 @@ impl Scene {
     }
 
     async fn pull(&self) -> Result<(Digest, Freshness), UpdateError> {
-        let refreshed = self.updater.refresh(UpdateStart(clock()), Roles::Pull).await?;
+        self.pull_as(&self.updater).await
+    }
+
+    pub(crate) async fn pull_as(&self, updater: &Updater) -> Result<(Digest, Freshness), UpdateError> {
+        let refreshed = updater.refresh(UpdateStart(clock()), Roles::Pull).await?;
         Ok((digest(&refreshed, "v1"), refreshed.freshness))
     }
 
     /// An updater with an empty cache.
-    fn stranger(&self, number: usize) -> Updater {
+    pub(crate) fn stranger(&self, number: usize) -> Updater {
         updater(&self.remote, &self.dir.path().join(format!("stranger{number}")))
     }
 }
@@ -76,6 +80,7 @@ fn impatient(url: &str, ca_pem: &str) -> HttpRemote {
         extra_roots: authorities,
         answer_timeout: Duration::from_millis(500),
         idle_timeout: Duration::from_millis(500),
+        read_timeout: Duration::from_secs(2),
         ..HttpConfig::default()
     };
     let parts = SessionParts {

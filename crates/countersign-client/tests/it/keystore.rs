@@ -1,6 +1,7 @@
 //! Keys on disk: ours, and those of other programs.
 
 mod files;
+mod manage;
 mod notary;
 mod openssl;
 

@@ -24,8 +24,9 @@ type Meanwhile = Box<dyn FnOnce() -> BTreeMap<RoleName, Bytes> + Send>;
 /// A trust server with timestamp and snapshot keys.
 pub(crate) struct PublishServer {
     pub(crate) files: Arc<SimServer>,
-    timestamp: Arc<SecretKey>,
-    snapshot: Arc<SecretKey>,
+    /// The last key of each is the one that is given out.
+    timestamp: Mutex<Vec<Arc<SecretKey>>>,
+    snapshot: Mutex<Vec<Arc<SecretKey>>>,
     newest: Mutex<BTreeMap<RoleName, Bytes>>,
     meanwhile: Mutex<Option<Meanwhile>>,
     fault: Mutex<Option<Fault>>,
@@ -36,13 +37,17 @@ impl PublishServer {
     pub(crate) fn empty() -> Arc<Self> {
         Arc::new(Self {
             files: SimServer::empty(),
-            timestamp: key(),
-            snapshot: key(),
+            timestamp: Mutex::new(vec![key()]),
+            snapshot: Mutex::new(vec![key()]),
             newest: Mutex::default(),
             meanwhile: Mutex::default(),
             fault: Mutex::default(),
             uploads: Mutex::default(),
         })
+    }
+
+    fn keys(&self, role: TopRole) -> &Mutex<Vec<Arc<SecretKey>>> {
+        if role == TopRole::Timestamp { &self.timestamp } else { &self.snapshot }
     }
 
     /// Lets somebody else publish just before the next upload is looked at.
@@ -83,8 +88,9 @@ impl PublishServer {
         newest.extend(files.clone());
         let root: Root = claim(&newest[&TopRole::Root.into()]);
         let mut ring = KeyRing::default();
-        ring.insert(self.timestamp.clone());
-        ring.insert(self.snapshot.clone());
+        for keys in [&self.timestamp, &self.snapshot] {
+            keys.lock().expect("one at a time").iter().for_each(|key| ring.insert(key.clone()));
+        }
         if !files.contains_key(&TopRole::Snapshot.into()) {
             let role = RoleName::from(TopRole::Snapshot);
             let mut snapshot = newest
@@ -134,11 +140,12 @@ impl Remote for PublishServer {
 
     async fn public_key(&self, role: TopRole) -> Result<PublicKey, FetchError> {
         self.files.admit(&format!("{role}.key"))?;
-        let key = if role == TopRole::Timestamp { &self.timestamp } else { &self.snapshot };
-        Ok(key.public_key().clone())
+        Ok(self.keys(role).lock().expect("one at a time").last().expect("a key").public_key().clone())
     }
 
     async fn rotate_key(&self, role: TopRole) -> Result<PublicKey, FetchError> {
+        self.files.admit(&format!("POST {role}.key"))?;
+        self.keys(role).lock().expect("one at a time").push(key());
         self.public_key(role).await
     }
 

@@ -11,10 +11,10 @@ use crate::author::root::replace_keys;
 use crate::author::signing::can_sign;
 use crate::author::{AuthorError, Change, KeyRing, NEAR_EXPIRY, RootKeys, expiry, sign};
 use crate::canonical;
-use crate::key::KeyId;
+use crate::key::{KeyId, PublicKey};
 use crate::metadata::{Delegations, Document, FileMeta, Root, Snapshot, Targets};
 use crate::name::{RoleName, TopRole};
-use crate::number::MetaVersion;
+use crate::number::{MetaVersion, Threshold};
 use crate::signature::RoleKeys;
 use crate::time::DateTime;
 use crate::trust::TrustedCollection;
@@ -25,6 +25,8 @@ pub struct Draft {
     root: Root,
     /// The keys that must sign a next root besides its own: those of the root before it.
     previous_root: Option<RoleKeys>,
+    /// Keys of older roots that sign a next root, too, as far as they are at hand.
+    older_roots: BTreeMap<KeyId, PublicKey>,
     snapshot: Snapshot,
     roles: BTreeMap<RoleName, Targets>,
     /// The roles that are signed anew.
@@ -62,7 +64,8 @@ impl Draft {
         let dirty = BTreeSet::from([TopRole::Root.into(), TopRole::Targets.into()]);
         let roles = BTreeMap::from([(TopRole::Targets.into(), targets)]);
         let (fresh, last, purged) = (BTreeSet::new(), BTreeMap::new(), BTreeMap::new());
-        Self { root, previous_root: None, snapshot, roles, dirty, fresh, last, purged }
+        let older_roots = BTreeMap::new();
+        Self { root, previous_root: None, older_roots, snapshot, roles, dirty, fresh, last, purged }
     }
 
     /// The next edition of a trusted collection; nothing is changed yet.
@@ -70,6 +73,7 @@ impl Draft {
         Self {
             root: (**collection.root()).clone(),
             previous_root: Some(collection.root().role_keys(TopRole::Root)),
+            older_roots: BTreeMap::new(),
             snapshot: (**collection.snapshot()).clone(),
             roles: collection
                 .roles()
@@ -108,6 +112,14 @@ impl Draft {
         self.dirty.insert(TopRole::Root.into());
     }
 
+    /// Has root signed also with older root certificates, as far as their keys are at hand: clients that hold a root of that
+    /// age and do not walk from version to version then follow.
+    ///
+    /// Source: notary `client/client.go` (`LegacyVersions`), reference behaviour 5.4.
+    pub fn sign_root_also_with(&mut self, certificates: impl IntoIterator<Item = PublicKey>) {
+        self.older_roots.extend(certificates.into_iter().map(|key| (key.id(), key)));
+    }
+
     /// Applies one change.
     ///
     /// # Errors
@@ -140,7 +152,10 @@ impl Draft {
     pub fn wanted_keys(&self) -> BTreeMap<RoleName, BTreeSet<KeyId>> {
         let mut wanted = BTreeMap::new();
         for role in self.dirty.iter().cloned().chain([TopRole::Snapshot.into()]) {
-            let ids = self.groups(&role).iter().flat_map(RoleKeys::canonical_ids).collect();
+            let mut ids: BTreeSet<_> = self.groups(&role).iter().flat_map(RoleKeys::canonical_ids).collect();
+            if role == TopRole::Root {
+                ids.extend(self.older_roots.values().filter_map(|key| key.canonical_id().ok()));
+            }
             wanted.insert(role, ids);
         }
         wanted
@@ -164,10 +179,9 @@ impl Draft {
                 self.root.version = next(&root_role, self.root.version)?;
             }
             self.root.expires = expiry(&root_role, now);
-            files.insert(
-                root_role.clone(),
-                sign_readably(&root_role, &self.root, &self.groups(&root_role), ring)?,
-            );
+            let mut groups = self.groups(&root_role);
+            groups.extend(self.older_roots_at_hand(ring));
+            files.insert(root_role.clone(), sign_readably(&root_role, &self.root, &groups, ring)?);
         }
         for role in self.dirty.iter().filter(|role| **role != root_role).cloned().collect::<Vec<_>>() {
             let (groups, is_fresh) = (self.groups(&role), self.fresh.contains(&role));
@@ -215,6 +229,13 @@ impl Draft {
         self.snapshot.version = next(&role, self.snapshot.version)?;
         self.snapshot.expires = expiry(&role, now);
         sign_readably(&role, &self.snapshot, &groups, ring).map(Some)
+    }
+
+    /// The keys of older roots that `ring` holds.
+    fn older_roots_at_hand(&self, ring: &KeyRing) -> Option<RoleKeys> {
+        let mut keys = self.older_roots.clone();
+        keys.retain(|_, key| key.canonical_id().is_ok_and(|id| ring.find(&id).is_some()));
+        (!keys.is_empty()).then(|| RoleKeys::new(keys, Threshold::ONE))
     }
 
     /// The key groups that must sign a role.

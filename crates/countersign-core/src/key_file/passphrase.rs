@@ -30,6 +30,11 @@ impl Passphrase {
         self.0.len()
     }
 
+    /// What it is. Whoever asks keeps it out of logs, errors and arguments.
+    pub fn reveal(&self) -> &[u8] {
+        self.as_bytes()
+    }
+
     pub(super) fn as_bytes(&self) -> &[u8] {
         self.0.as_bytes()
     }

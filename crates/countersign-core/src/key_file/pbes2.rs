@@ -57,6 +57,11 @@ pub(super) fn open(bytes: &[u8], passphrase: &Passphrase) -> Result<Zeroizing<Ve
     aes.decrypt(&kdf.derive(passphrase, aes), iv, ciphertext)
 }
 
+/// The rounds of PBKDF2 that the key was encrypted with.
+pub(super) fn rounds(bytes: &[u8]) -> Result<u32, KeyFileError> {
+    parse(bytes).map(|encrypted| encrypted.kdf.rounds.get())
+}
+
 /// Writes `info`, a `PrivateKeyInfo`, encrypted in the one form that Notary reads: no PRF and no key length are named,
 /// which means HMAC-SHA1 and the cipher's own.
 pub(super) fn encrypt(info: &[u8], passphrase: &Passphrase) -> Result<Vec<u8>, KeyFileError> {

@@ -1,3 +1,4 @@
+use super::sealed::key_block;
 use super::*;
 use crate::asn1;
 use crate::sign::Sign as _;
@@ -231,7 +232,7 @@ fn truncated_and_changed_files_are_errors_and_never_keys() {
         assert!(read(text.as_bytes(), Some(&passphrase())).is_err(), "{end} bytes");
     }
     let long = format!("{NOTARY}{}", " ".repeat(MAX_BYTES));
-    assert_eq!(header(long.as_bytes()), Err(KeyFileError::TooLarge));
+    assert_eq!(header(long.as_bytes()), Err(KeyFileError::TooLarge { max: MAX_BYTES }));
     assert_eq!(header(b"-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n"), Err(KeyFileError::NoKey));
 }
 
@@ -276,4 +277,50 @@ fn key_file_with_any_byte_changed_never_panics_or_gives_another_key() {
             assert_eq!(file.key.id().to_string(), OPENSSL_ID, "byte {index}");
         }
     }
+}
+
+#[test]
+fn every_key_of_a_bundle_is_found_and_written_as_it_was() {
+    let text = [NOTARY, "notes in between\n", OPENSSL_EC, OPENSSL_EC_AES128].concat();
+    let keys = split(text.as_bytes()).expect("three keys");
+    assert_eq!(
+        keys.iter().map(SealedKey::is_strong).collect::<Vec<_>>(),
+        [false; 3],
+        "2,048 rounds and none"
+    );
+    let ids: Vec<_> =
+        keys.iter().map(|key| key.open(Some(&passphrase())).expect("a key").id().to_string()).collect();
+    assert_eq!(ids, [NOTARY_ID, OPENSSL_ID, OPENSSL_ID]);
+    assert_eq!(*keys[0].write(&keys[0].header()).expect("a file"), NOTARY.as_bytes());
+
+    let header = KeyFileHeader {
+        role: Some("targets".to_owned()),
+        gun: Some("a/b".to_owned()),
+        path: Some(OPENSSL_ID.to_owned()),
+        encrypted: true,
+    };
+    let old = keys[2].write(&header).expect("a file");
+    let start = format!(
+        "-----BEGIN EC PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,FC0AECE62ED8A9513B1F2D25A8021905\n\
+         gun: a/b\npath: {OPENSSL_ID}\nrole: targets\n\n"
+    );
+    assert!(old.starts_with(start.as_bytes()), "{}", String::from_utf8_lossy(&old));
+    let again = read(&old, Some(&passphrase())).expect("its own file");
+    assert_eq!((again.key.id().to_string().as_str(), again.header), (OPENSSL_ID, header));
+}
+
+#[test]
+fn header_that_would_break_the_form_is_not_written() {
+    let key = first(NOTARY.as_bytes()).expect("a key");
+    for role in ["a\nb", " a", "a\r"] {
+        let header = KeyFileHeader { role: Some(role.to_owned()), ..key.header() };
+        assert_eq!(key.write(&header).err(), Some(KeyFileError::Role(role.to_owned())));
+    }
+}
+
+#[test]
+fn key_written_here_is_strong() {
+    let key = SecretKey::generate_ecdsa().expect("a key");
+    let text = write(&key, "root", None, &passphrase()).expect("a file");
+    assert!(first(&text).expect("its own file").is_strong());
 }

@@ -52,7 +52,7 @@ pub use timestamp::TimestampPhase;
 use self::floors::ListedFloors;
 use crate::limits::Limits;
 use crate::metadata::{Dialect, Root};
-use crate::name::Gun;
+use crate::name::{Gun, RoleName};
 use crate::signature::Verified;
 use crate::time::UpdateStart;
 
@@ -67,17 +67,26 @@ pub struct Environment {
     pub limits: Limits,
     /// When the update began; every expiry is compared with this one instant (TUF 1.0.34 §5.1).
     pub start: UpdateStart,
+    /// The roles that must all say the same of a name; empty where the usual order of roles decides.
+    pub signed_by: Vec<RoleName>,
 }
 
 impl Environment {
     /// An update of a collection on a Notary server.
     pub fn notary(gun: Gun, pinning: TrustPinning, limits: Limits, start: UpdateStart) -> Self {
-        Self { dialect: Dialect::Notary, anchor: Anchor::Certificates { gun, pinning }, limits, start }
+        let anchor = Anchor::Certificates { gun, pinning };
+        Self { dialect: Dialect::Notary, anchor, limits, start, signed_by: Vec::new() }
     }
 
     /// An update of a TUF repository whose root was given.
     pub fn tuf1(limits: Limits, start: UpdateStart) -> Self {
-        Self { dialect: Dialect::Tuf1, anchor: Anchor::GivenRoot, limits, start }
+        Self { dialect: Dialect::Tuf1, anchor: Anchor::GivenRoot, limits, start, signed_by: Vec::new() }
+    }
+
+    /// The same, where all of these roles must say the same of a name.
+    #[must_use]
+    pub fn with_signed_by(self, signed_by: Vec<RoleName>) -> Self {
+        Self { signed_by, ..self }
     }
 }
 

@@ -1,194 +1,28 @@
 //! One change to one file of a valid collection: a client trusts what it would have trusted, or nothing.
+//!
+//! `PROPTEST_CASES` says how many changes are tried of each kind. With `--nocapture` the tests say what became of them.
+#![expect(clippy::disallowed_methods, reason = "a long run is asked for by a variable, as proptest has it")]
 
+mod damage;
+mod plan;
+
+use std::cell::Cell;
 use std::collections::BTreeMap;
+use std::fmt;
 
 use bytes::Bytes;
 use countersign_core::metadata::{FileMeta, Root, Snapshot, Targets, Timestamp};
-use countersign_core::name::{RoleName, TopRole};
-use countersign_core::trust::{TrustedCollection, TrustedTarget};
+use countersign_core::name::RoleName;
+use countersign_core::trust::{RootPhase, Seen, TrustError, TrustedCollection, TrustedTarget};
 use proptest::prelude::*;
-use serde_json::{Value, json};
+use proptest::test_runner::{TestCaseError, TestRunner};
 
-use crate::simulator::{Files, Sim, key, name, role};
+use self::damage::{Change, Damage, damage};
+use self::plan::{Published, plan};
+use crate::simulator::{Files, Sim, finish, name, role};
 
-/// What is done to a file.
-#[derive(Clone, Debug)]
-enum Damage {
-    Replace { at: usize, with: u8 },
-    Insert { at: usize, byte: u8 },
-    Cut { at: usize, len: usize },
-    Field { at: usize, change: Change, pretty: bool },
-}
-
-/// What is done to one value in a file.
-#[derive(Clone, Debug)]
-enum Change {
-    Remove,
-    Replace(Value),
-    /// The member's name in upper case, in place of the right one or beside it.
-    OtherCase {
-        beside: bool,
-    },
-    Repeat,
-    Nothing,
-}
-
-fn damage() -> impl Strategy<Value = Damage> {
-    let values = vec![
-        json!(null),
-        json!(true),
-        json!(0),
-        json!(-1),
-        json!(2),
-        json!(2_147_483_648_u64),
-        json!(1.5),
-        json!(""),
-        json!("targets"),
-        json!("2036-01-01T00:00:00Z"),
-        json!([]),
-        json!({}),
-        json!([[]]),
-        json!({"keyids": [], "threshold": 1}),
-    ];
-    let change = prop_oneof![
-        Just(Change::Remove),
-        proptest::sample::select(values).prop_map(Change::Replace),
-        any::<bool>().prop_map(|beside| Change::OtherCase { beside }),
-        Just(Change::Repeat),
-        Just(Change::Nothing),
-    ];
-    let byte = prop_oneof![any::<u8>(), proptest::sample::select(b"\"\\{}[]:,0 \n".to_vec())];
-    prop_oneof![
-        (any::<usize>(), byte.clone()).prop_map(|(at, with)| Damage::Replace { at, with }),
-        (any::<usize>(), byte).prop_map(|(at, byte)| Damage::Insert { at, byte }),
-        (any::<usize>(), 1_usize..40).prop_map(|(at, len)| Damage::Cut { at, len }),
-        (any::<usize>(), change, any::<bool>()).prop_map(|(at, change, pretty)| Damage::Field {
-            at,
-            change,
-            pretty
-        }),
-    ]
-}
-
-impl Damage {
-    fn apply(&self, file: &Bytes) -> Bytes {
-        let mut bytes = file.to_vec();
-        match self {
-            Self::Replace { at, with } => bytes[at % file.len()] = *with,
-            Self::Insert { at, byte } => bytes.insert(at % file.len(), *byte),
-            Self::Cut { at, len } => {
-                let at = at % file.len();
-                bytes.drain(at..(at + len).min(file.len()));
-            }
-            Self::Field { at, change, pretty } => {
-                let mut value: Value = serde_json::from_slice(file).expect("a valid file");
-                let mut pointers = Vec::new();
-                collect_pointers(&value, "", &mut pointers);
-                change.apply(&mut value, &pointers[at % pointers.len()]);
-                let written =
-                    if *pretty { serde_json::to_vec_pretty(&value) } else { serde_json::to_vec(&value) };
-                bytes = written.expect("JSON");
-                if let Change::Repeat = change {
-                    // A member twice is nothing that a value could hold.
-                    let text = String::from_utf8(bytes).expect("UTF-8");
-                    bytes = text.replacen("\"REPEATED ", "\"", 1).into_bytes();
-                }
-            }
-        }
-        Bytes::from(bytes)
-    }
-}
-
-impl Change {
-    fn apply(&self, value: &mut Value, pointer: &str) {
-        let (parent, last) = pointer.rsplit_once('/').expect("below the top");
-        let last = last.replace("~1", "/").replace("~0", "~");
-        let parent = value.pointer_mut(parent).expect("it was collected");
-        match (self, parent) {
-            (Self::Remove, Value::Object(members)) => drop(members.remove(&last)),
-            (Self::Remove, Value::Array(items)) => drop(items.remove(last.parse().expect("an index"))),
-            (Self::Replace(with), Value::Object(members)) => drop(members.insert(last, with.clone())),
-            (Self::Replace(with), Value::Array(items)) => {
-                items[last.parse::<usize>().expect("an index")] = with.clone();
-            }
-            (Self::OtherCase { beside }, Value::Object(members)) => {
-                let value = members[&last].clone();
-                let other = last.to_uppercase();
-                if !beside {
-                    members.remove(&last);
-                }
-                members.insert(other, value);
-            }
-            (Self::Repeat, Value::Object(members)) => {
-                members.insert(format!("REPEATED {last}"), json!(1));
-            }
-            (Self::OtherCase { .. } | Self::Repeat, Value::Array(items)) => {
-                items.push(items[last.parse::<usize>().expect("an index")].clone());
-            }
-            // Nothing was asked for, or there is no such thing.
-            (_, _) => {}
-        }
-    }
-}
-
-fn collect_pointers(value: &Value, at: &str, found: &mut Vec<String>) {
-    let mut below = |name: String, value: &Value| {
-        let at = format!("{at}/{}", name.replace('~', "~0").replace('/', "~1"));
-        found.push(at.clone());
-        collect_pointers(value, &at, found);
-    };
-    match value {
-        Value::Object(members) => members.iter().for_each(|(name, value)| below(name.clone(), value)),
-        Value::Array(items) => {
-            items.iter().enumerate().for_each(|(index, value)| below(index.to_string(), value));
-        }
-        _ => {}
-    }
-}
-
-/// What a collection is made of.
-#[derive(Clone, Debug)]
-struct Plan {
-    tags: Vec<String>,
-    releases: bool,
-    nested: bool,
-    two_root_keys: bool,
-    editions: usize,
-}
-
-fn plan() -> impl Strategy<Value = Plan> {
-    let tags = prop::collection::vec("[a-c]/?[<&\u{e9}\"x]{0,2}", 0..4);
-    (tags, any::<[bool; 3]>(), 1..3_usize).prop_map(|(tags, [releases, nested, two_root_keys], editions)| {
-        Plan { tags, releases, nested, two_root_keys, editions }
-    })
-}
-
-impl Plan {
-    fn collection(&self) -> Sim {
-        let mut sim = Sim::new();
-        if self.nested {
-            sim.delegate("targets/a", &["a", "b"]);
-            sim.delegate("targets/a/b", &["a/", ""]);
-        }
-        if self.releases {
-            sim.delegate("targets/releases", &[""]);
-        }
-        let roles: Vec<RoleName> = sim.roles.keys().cloned().collect();
-        for (index, tag) in self.tags.iter().enumerate() {
-            sim.set_in(roles[index % roles.len()].as_str(), tag, tag.as_bytes());
-        }
-        if self.two_root_keys {
-            let second = key();
-            let certificates = vec![sim.certificate(&sim.root_key), sim.certificate(&second)];
-            sim.ring.insert(second);
-            sim.list(TopRole::Root, certificates);
-        }
-        for _ in 1..self.editions {
-            sim.publish();
-        }
-        sim
-    }
-}
+/// Changes of each kind, unless `PROPTEST_CASES` says otherwise.
+const CASES: u32 = 4000;
 
 /// What a trusted collection means, however its files are written.
 #[derive(Debug, PartialEq)]
@@ -213,49 +47,115 @@ impl Meaning {
     }
 }
 
-/// The files with one of them changed.
-fn damaged(files: &Files, which: usize, damage: &Damage) -> Files {
-    let mut files = files.clone();
-    let mut all: Vec<&mut Bytes> = vec![&mut files.root, &mut files.timestamp, &mut files.snapshot];
-    all.extend(files.roles.values_mut());
-    let at = which % all.len();
-    *all[at] = damage.apply(all[at]);
-    files
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
-
-    /// By anybody between the server and the client.
-    #[test]
-    fn changed_file_changes_nothing_that_is_trusted(plan in plan(), which in any::<usize>(), damage in damage()) {
-        let sim = plan.collection();
-        let files = sim.files();
-        let honest = Meaning::of(&sim.first_update(&files).expect("as it was signed"), true);
-        if let Ok(trusted) = sim.first_update(&damaged(&files, which, &damage)) {
-            prop_assert_eq!(Meaning::of(&trusted, true), honest);
+impl Published {
+    /// The same with one file changed, of all or of those that no online key signs.
+    fn damaged(&self, which: usize, damage: &Damage, with_online: bool) -> (Vec<Bytes>, Files) {
+        let (mut roots, mut files) = (self.roots.clone(), self.files.clone());
+        let mut all: Vec<&mut Bytes> = roots.iter_mut().chain(files.roles.values_mut()).collect();
+        if with_online {
+            all.extend([&mut files.timestamp, &mut files.snapshot]);
         }
+        let at = which % all.len();
+        *all[at] = damage.apply(all[at]);
+        files.root = roots.last().expect("there is a root").clone();
+        (roots, files)
     }
 
-    /// By somebody who holds the keys of a trust server: snapshot and timestamp name the changed file truly.
-    #[test]
-    fn changed_file_that_is_truly_named_changes_nothing_that_is_trusted(
-        plan in plan(), which in any::<usize>(), damage in damage()
-    ) {
-        let sim = plan.collection();
-        let files = sim.files();
-        let honest = Meaning::of(&sim.first_update(&files).expect("as it was signed"), false);
-        let changed = damaged(&files, which, &damage);
+    /// A whole update, by somebody who meets the collection or trusts its first edition.
+    fn update(&self, roots: &[Bytes], files: &Files) -> Result<TrustedCollection, TrustError> {
+        let environment = self.sim.environment();
+        let mut root = match &self.seen {
+            None => RootPhase::trust_first(environment, roots[0].clone(), Seen::default())?,
+            // The first root is in the cache, where nobody changes it.
+            Some(seen) => RootPhase::trust_cached(environment, self.roots[0].clone(), seen.clone())?,
+        };
+        for next in &roots[1..] {
+            root = root.accept_root(next.clone())?;
+        }
+        finish(root, files)
+    }
+}
+
+/// What became of the changes.
+#[derive(Debug, Default)]
+struct Tally {
+    /// The file is what it was.
+    unchanged: Cell<u64>,
+    refused: Cell<u64>,
+    /// The file differs and what is trusted does not.
+    same: Cell<u64>,
+}
+
+impl fmt::Display for Tally {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (unchanged, refused, same) = (self.unchanged.get(), self.refused.get(), self.same.get());
+        let tried = unchanged + refused + same;
+        write!(f, "{tried} tried, {refused} refused, {same} the same state, {unchanged} no change")
+    }
+}
+
+impl Tally {
+    fn count(counter: &Cell<u64>) {
+        counter.set(counter.get() + 1);
+    }
+}
+
+fn cases() -> u32 {
+    std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(CASES)
+}
+
+/// Tries changes on random collections. `reseal` makes of the changed files what the attacker serves; without `with_hashes`
+/// it signs timestamp and snapshot anew.
+fn try_changes(
+    kind: &str,
+    with_hashes: bool,
+    reseal: impl Fn(&Sim, Vec<Bytes>, Files) -> (Vec<Bytes>, Files),
+) -> Tally {
+    let config = ProptestConfig { source_file: Some(file!()), ..ProptestConfig::with_cases(cases()) };
+    let tally = Tally::default();
+    let outcome =
+        TestRunner::new(config).run(&(plan(), any::<usize>(), damage()), |(plan, which, damage)| {
+            let published = plan.publish();
+            let honest = published.update(&published.roots, &published.files);
+            let honest = Meaning::of(&honest.expect("as it was signed"), with_hashes);
+            let (roots, files) = published.damaged(which, &damage, with_hashes);
+            let is_changed = (&roots, &files) != (&published.roots, &published.files);
+            let (roots, files) = reseal(&published.sim, roots, files);
+            match published.update(&roots, &files) {
+                Err(_) if !is_changed => return Err(TestCaseError::fail("it was as it was signed")),
+                Err(_) => Tally::count(&tally.refused),
+                Ok(trusted) => {
+                    prop_assert_eq!(Meaning::of(&trusted, with_hashes), honest);
+                    Tally::count(if is_changed { &tally.same } else { &tally.unchanged });
+                }
+            }
+            Ok(())
+        });
+    outcome.expect(kind);
+    tally
+}
+
+/// By anybody between the server and the client.
+#[test]
+fn changed_file_changes_nothing_that_is_trusted() {
+    let tally = try_changes("served as it is", true, |_, roots, files| (roots, files));
+    println!("served as it is: {tally}");
+    assert!(tally.refused.get() > 0, "{tally:?}");
+}
+
+/// By somebody who holds the keys of a trust server: snapshot and timestamp name the changed file truly.
+#[test]
+fn changed_file_that_is_truly_named_changes_nothing_that_is_trusted() {
+    let tally = try_changes("truly named", false, |sim, roots, changed| {
         let mut snapshot = sim.snapshot.clone();
         snapshot.meta.insert("root".to_owned(), FileMeta::of(&changed.root));
         for (role, file) in &changed.roles {
             snapshot.meta.insert(role.to_string(), FileMeta::of(file));
         }
-        let sealed = sim.seal(changed.root, &snapshot, changed.roles);
-        if let Ok(trusted) = sim.first_update(&sealed) {
-            prop_assert_eq!(Meaning::of(&trusted, false), honest);
-        }
-    }
+        (roots, sim.seal(changed.root, &snapshot, changed.roles))
+    });
+    println!("truly named: {tally}");
+    assert!(tally.refused.get() > 0 && tally.same.get() > 0, "{tally:?}");
 }
 
 /// The changes above are not all refused for a trifle: some reach what they are about.

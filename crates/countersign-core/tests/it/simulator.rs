@@ -58,7 +58,7 @@ pub(crate) struct Sim {
 }
 
 /// The files of one moment.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Files {
     pub(crate) root: Bytes,
     pub(crate) timestamp: Bytes,
@@ -189,7 +189,8 @@ impl Sim {
         Files { root, timestamp, snapshot, roles }
     }
 
-    fn sign<T: Document>(&self, of: &RoleName, document: &T, groups: &[RoleKeys]) -> Bytes {
+    /// Signs a document; of one content there is one file.
+    pub(crate) fn sign<T: Document>(&self, of: &RoleName, document: &T, groups: &[RoleKeys]) -> Bytes {
         let mut index = format!("{of} {:?} ", groups.iter().map(RoleKeys::canonical_ids).collect::<Vec<_>>())
             .into_bytes();
         document.write_canonical(&mut index);

@@ -2,6 +2,7 @@
 
 #![expect(clippy::expect_used, clippy::panic, reason = "a test says what it needs")]
 
+mod build;
 mod daemon;
 mod fake;
 mod program;
@@ -63,18 +64,18 @@ impl Desk {
 
 fn engine(dir: &tempfile::TempDir) -> LocalEngine {
     let store = Store::open(&dir.path().join("images")).expect("a store");
-    let (http, tokens) = (HttpClient::new(HttpConfig::default()), Tokens::new());
-    let registries = move |domain: &str| -> Result<RegistryClient, RegistryError> {
-        let parts = RegistryParts {
-            domain: domain.to_owned(),
-            http: http.clone(),
-            tokens: tokens.clone(),
-            credentials: Arc::new(Fixed::anonymous()),
-        };
-        let retry = Retry { attempts: 2, first_pause: Duration::from_millis(1) };
-        Ok(RegistryClient::new(parts)?.with_retry(retry))
+    LocalEngine::new(store, Arc::new(registry_client))
+}
+
+fn registry_client(domain: &str) -> Result<RegistryClient, RegistryError> {
+    let parts = RegistryParts {
+        domain: domain.to_owned(),
+        http: HttpClient::new(HttpConfig::default()),
+        tokens: Tokens::new(),
+        credentials: Arc::new(Fixed::anonymous()),
     };
-    LocalEngine::new(store, Arc::new(registries))
+    let retry = Retry { attempts: 2, first_pause: Duration::from_millis(1) };
+    Ok(RegistryClient::new(parts)?.with_retry(retry))
 }
 
 fn reference(text: &str) -> ImageReference {

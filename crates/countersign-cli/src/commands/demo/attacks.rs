@@ -202,7 +202,7 @@ impl Attack<'_> {
         ensure!(
             told.status == ExitStatus::Untrusted,
             "it ended with {} where 3 says that it is not trusted",
-            told.status as u8
+            told.status.code()
         );
         if !error.chain().any(is_expected) {
             narrator.bad("that was refused for another reason than it should be")?;

@@ -96,7 +96,7 @@ impl Narrator {
             self.line(&format!("{INDENT}{FAINT}[…]{FAINT:#}"))?;
         }
         if told.status != ExitStatus::Success {
-            self.line(&format!("{INDENT}{FAINT}exit code {}{FAINT:#}", told.status as u8))?;
+            self.line(&format!("{INDENT}{FAINT}exit code {}{FAINT:#}", told.status.code()))?;
         }
         Ok(())
     }

@@ -19,6 +19,7 @@ use super::stage::StageClock;
 use crate::app::App;
 use crate::args::{Cli, Global};
 use crate::commands;
+use crate::commands::trust::Face;
 use crate::context::Context;
 use crate::engine;
 use crate::exit::ExitStatus;
@@ -92,7 +93,7 @@ impl Person {
         let app = App::new(self.context()?, Arc::clone(&printer), Arc::new(Nobody));
         // Boxed, because the demo is one of the commands that this may run.
         let running: Pin<Box<dyn Future<Output = anyhow::Result<ExitStatus>> + '_>> =
-            Box::pin(commands::run(cli.command, &app));
+            Box::pin(commands::run(cli.command, &app, Face::Own));
         let (status, error) = match running.await {
             Ok(status) => (status, None),
             Err(error) => (report::report(&error, &printer), Some(error)),

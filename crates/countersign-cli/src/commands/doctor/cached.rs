@@ -28,9 +28,9 @@ const DEPTH: usize = 16;
 
 /// A collection of which something is on disk.
 #[derive(Clone, Debug)]
-pub(super) struct Collection {
-    pub(super) gun: Gun,
-    roles: Vec<RoleName>,
+pub(crate) struct Collection {
+    pub(crate) gun: Gun,
+    pub(crate) roles: Vec<RoleName>,
 }
 
 /// Looks at every collection, or only at the one in question.
@@ -161,7 +161,7 @@ async fn staged(gun: &Gun, trust_dir: &Path) -> Option<Finding> {
 }
 
 /// Every collection below a trust directory, by name. Links are not followed.
-pub(super) fn collections(trust_dir: &Path) -> Vec<Collection> {
+pub(crate) fn collections(trust_dir: &Path) -> Vec<Collection> {
     let mut found = Vec::new();
     let mut left = DIRECTORIES;
     walk(&trust_dir.join("tuf"), "", DEPTH, &mut left, &mut |path, name| {

@@ -1,6 +1,6 @@
 //! `doctor`: what is wrong on this machine, and what can be done about it. It changes nothing.
 
-mod cached;
+pub(crate) mod cached;
 mod collection;
 mod configuration;
 mod engine;
@@ -9,6 +9,7 @@ mod finding;
 mod images;
 mod keys;
 mod server;
+mod shim;
 mod subject;
 
 use std::time::Duration;
@@ -23,6 +24,8 @@ use crate::app::App;
 use crate::context::Context;
 use crate::engine::EngineArgs;
 use crate::exit::ExitStatus;
+
+pub(crate) use cached::collections;
 
 /// Say what is wrong: configuration, keys, trust server, clock, trust data, engine, images
 ///
@@ -54,6 +57,7 @@ pub(crate) async fn run(args: Args, app: &App) -> anyhow::Result<ExitStatus> {
         on_files("policy", app, configuration::policy),
         on_files("network", app, environment::check),
         on_files("keys", app, keys::check),
+        on_files("shim", app, shim::check),
         ("server", Box::pin(server::check(subject, app))),
         ("trust", Box::pin(cached::check(subject, app))),
     ];

@@ -3,6 +3,7 @@
 use countersign_client::keystore::KeyStore as _;
 use countersign_core::name::{RoleName, TopRole};
 
+use super::role::{NO_SIGNER, is_signer};
 use crate::app::App;
 use crate::exit::ExitStatus;
 
@@ -35,16 +36,6 @@ fn parse_role(text: &str) -> Result<String, String> {
         Some(TopRole::Root) => Ok(text.to_owned()),
         Some(_) => Err(format!("`{text}` keys are made by `repo init` and the first push")),
         None if is_signer(text) => Ok(text.to_owned()),
-        None => {
-            Err("a signer's name has lower-case letters, digits, `-` and `_`, a letter or digit first"
-                .to_owned())
-        }
+        None => Err(NO_SIGNER.to_owned()),
     }
-}
-
-/// Source: docker/cli `cli/command/trust/key_generate.go` (`validKeyNameRegexp`).
-fn is_signer(text: &str) -> bool {
-    let first = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-    text.as_bytes().first().is_some_and(first)
-        && text.bytes().all(|byte| first(&byte) || matches!(byte, b'-' | b'_'))
 }

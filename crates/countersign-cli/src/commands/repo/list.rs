@@ -36,13 +36,19 @@ pub(crate) async fn run(args: Args, app: &App) -> anyhow::Result<ExitStatus> {
         let lines: Vec<_> =
             targets.iter().map(|target| format!("{}\n", super::shown(target.name.as_str()))).collect();
         printer.data_text(&lines.concat())?;
-    } else if targets.is_empty() {
-        printer.data_text("\nNo targets present in this repository.\n\n")?;
     } else {
-        let rows: Vec<_> = targets.iter().map(row).collect();
-        printer.data_text(&table(["NAME", "DIGEST", "SIZE (BYTES)", "ROLE"], &rows))?;
+        printer.data_text(&target_table(&targets))?;
     }
     Ok(ExitStatus::Success)
+}
+
+/// The targets in Notary's table, or the lines that there are none.
+pub(crate) fn target_table(targets: &[TrustedTarget]) -> String {
+    if targets.is_empty() {
+        return "\nNo targets present in this repository.\n\n".to_owned();
+    }
+    let rows: Vec<_> = targets.iter().map(row).collect();
+    table(["NAME", "DIGEST", "SIZE (BYTES)", "ROLE"], &rows)
 }
 
 fn row(target: &TrustedTarget) -> [String; 4] {

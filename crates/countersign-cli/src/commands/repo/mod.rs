@@ -1,12 +1,16 @@
 //! `repo`: trust collections, in the vocabulary of Notary's command.
 
 mod export;
+mod import;
 mod init;
 mod list;
 mod lookup;
 mod publish;
 mod reset;
 mod status;
+
+pub(crate) use self::list::target_table;
+pub(crate) use self::status::staged_table;
 
 use clap::Subcommand;
 use countersign_client::remote_http::Access;
@@ -35,6 +39,7 @@ enum Verb {
     Publish(publish::Args),
     Reset(reset::Args),
     Export(export::Args),
+    Import(import::Args),
 }
 
 /// Runs a verb.
@@ -45,6 +50,7 @@ pub(crate) async fn run(args: Args, app: &App) -> anyhow::Result<ExitStatus> {
         Verb::Publish(args) => publish::run(args, app).await,
         Verb::Reset(args) => reset::run(args, app).await,
         Verb::Export(args) => export::run(args, app).await,
+        Verb::Import(args) => import::run(args, app).await,
         Verb::List(args) => list::run(args, app).await,
         Verb::Lookup(args) => lookup::run(args, app).await,
     }
@@ -70,7 +76,7 @@ fn of_update(error: UpdateError, gun: &Gun) -> anyhow::Error {
 
 /// A name as it is printed. It is signed, and still a stranger's text: what moves a cursor or turns the direction of writing
 /// is spelled out. The rest is as Notary prints it.
-fn shown(name: &str) -> String {
+pub(crate) fn shown(name: &str) -> String {
     let is_invisible = |c| matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
     let spelled_out = |c: char| c.is_control() || is_invisible(c);
     name.chars().flat_map(|c| if spelled_out(c) { c.escape_default().collect() } else { vec![c] }).collect()

@@ -24,20 +24,27 @@ pub(crate) struct Args {
 /// Source: notary `cmd/notary/tuf.go` (`tufStatus`).
 pub(crate) async fn run(args: Args, app: &App) -> anyhow::Result<ExitStatus> {
     let changes = ChangeList::new(app.context().trust_dir(), args.gun.clone()).list().await?;
-    let rows: Vec<_> = changes.iter().enumerate().map(|(index, change)| row(index, change)).collect();
     let printer = app.printer();
     if args.json {
-        for [_, action, scope, kind, path] in &rows {
+        let rows = changes.iter().enumerate().map(|(index, change)| row(index, change));
+        for [_, action, scope, kind, path] in rows {
             let json = serde_json::json!({ "action": action, "scope": scope, "type": kind, "path": path });
             printer.data(json)?;
         }
-    } else if rows.is_empty() {
-        printer.data(format_args!("No unpublished changes for {}", args.gun))?;
     } else {
-        let table = table(["#", "ACTION", "SCOPE", "TYPE", "PATH"], &rows);
-        printer.data_text(&format!("Unpublished changes for {}:\n\n{table}", args.gun))?;
+        printer.data_text(&staged_table(&args.gun, &changes))?;
     }
     Ok(ExitStatus::Success)
+}
+
+/// The changes in Notary's table, or the line that there are none.
+pub(crate) fn staged_table(gun: &Gun, changes: &[StagedChange]) -> String {
+    if changes.is_empty() {
+        return format!("No unpublished changes for {gun}\n");
+    }
+    let rows: Vec<_> = changes.iter().enumerate().map(|(index, change)| row(index, change)).collect();
+    let table = table(["#", "ACTION", "SCOPE", "TYPE", "PATH"], &rows);
+    format!("Unpublished changes for {gun}:\n\n{table}")
 }
 
 /// Source: notary `client/changelist/change.go`, `client/repo.go` (what each kind of change is called).

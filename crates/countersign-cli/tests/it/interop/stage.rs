@@ -139,6 +139,15 @@ impl Person {
         self.world.run(args)
     }
 
+    /// Our program as `notary`, with the configuration and the variables of Debian's client.
+    pub(super) fn face(&self, args: &[&str]) -> Invocation {
+        let program =
+            self.world.program(&["notary", "--configFile"]).arg(self.notary.config_file()).args(args);
+        ["ROOT", "TARGETS", "SNAPSHOT", "DELEGATION"]
+            .into_iter()
+            .fold(program, |program, kind| program.env(format!("NOTARY_{kind}_PASSPHRASE"), PASSPHRASE))
+    }
+
     /// Starts our program, whose words nobody hears, to be killed.
     pub(super) fn start(&self, args: &[&str]) -> Child {
         let silent = ["-c", r#"exec "$0" "$@" >/dev/null 2>&1"#];

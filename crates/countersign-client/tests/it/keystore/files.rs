@@ -220,7 +220,7 @@ fn truncated_file_is_an_error_with_its_path() {
         assert_eq!(named, path);
     }
     fs::write(&path, [&whole[..], &vec![b' '; 1 << 20]].concat()).expect("ours");
-    assert!(matches!(store.load(id), Err(KeyStoreError::File { source: KeyFileError::TooLarge, .. })));
+    assert!(matches!(store.load(id), Err(KeyStoreError::File { source: KeyFileError::TooLarge { .. }, .. })));
 }
 
 #[test]

@@ -1,0 +1,173 @@
+//! What the commands run with: keys, trust servers, staged changes.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+
+use async_trait::async_trait;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use countersign_client::cache_dir::DirectoryCache;
+use countersign_client::changelist::ChangeList;
+use countersign_client::keystore_dir::DirKeyStore;
+use countersign_client::passphrase::{PassphraseVariables, Passphrases, Tries};
+use countersign_client::publisher::{PublishOptions, Publisher};
+use countersign_client::remote_http::{Access, HttpRemote};
+use countersign_client::updater::{OfflineUse, Refreshed, Releases, Roles, UpdateSettings, Updater};
+use countersign_core::name::Gun;
+use countersign_core::time::{DateTime, UpdateStart};
+use countersign_registry::auth::{Realms, Session, SessionParts, Tokens};
+use countersign_registry::credentials::{CredentialError, CredentialSource, Credentials};
+use countersign_registry::http::{ClientIdentity, HttpClient, HttpConfig, SystemRoots};
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject as _;
+
+use super::fatal::{Fatal, Outcome};
+use super::line::Line;
+use super::prompt::Streams;
+use super::settings::Settings;
+use super::tell;
+use crate::policy::Policy;
+use crate::time;
+
+/// One run of a command.
+pub(super) struct Face {
+    line: Line,
+    settings: Settings,
+    policy: Policy,
+    now: DateTime,
+    keys: OnceLock<Arc<DirKeyStore>>,
+}
+
+impl Face {
+    /// Reads what the command depends on.
+    pub(super) fn load(line: Line) -> Outcome<Self> {
+        let home = crate::variable("HOME").filter(|home| !home.is_empty()).map(PathBuf::from);
+        let settings = Settings::load(&line, home.as_deref())?;
+        let policy = Policy::load(Path::new(crate::SYSTEM_POLICY), Path::new(""));
+        let policy = policy.map_err(|error| Fatal::of(&error))?.with_user_pinning(settings.pinning()?);
+        Ok(Self { line, settings, policy, now: time::now(), keys: OnceLock::new() })
+    }
+
+    /// The command line.
+    pub(super) fn line(&self) -> &Line {
+        &self.line
+    }
+
+    /// When the command began.
+    pub(super) fn now(&self) -> DateTime {
+        self.now
+    }
+
+    /// The word at `index`: it was counted before.
+    pub(super) fn word(&self, index: usize) -> &str {
+        self.line.words.get(index).map_or("", String::as_str)
+    }
+
+    /// The collection, which is the first word.
+    pub(super) fn gun(&self) -> Outcome<Gun> {
+        self.word(0).parse().map_err(|error: countersign_core::name::NameError| Fatal::of(&error))
+    }
+
+    /// The staged changes of a collection.
+    pub(super) fn changes(&self, gun: &Gun) -> ChangeList {
+        ChangeList::new(&self.settings.trust_dir, gun.clone())
+    }
+
+    /// The signing keys.
+    pub(super) fn keys(&self) -> Outcome<Arc<DirKeyStore>> {
+        if let Some(keys) = self.keys.get() {
+            return Ok(Arc::clone(keys));
+        }
+        let variables = PassphraseVariables::from_notary_lookup(crate::variable);
+        let variables = variables.map_err(|error| Fatal::of(&error))?;
+        let passphrases = Passphrases::new(variables, Arc::new(Streams), Tries::docker()).called_by_role();
+        let keys = Arc::new(DirKeyStore::new(&self.settings.trust_dir, Arc::new(passphrases)));
+        Ok(Arc::clone(self.keys.get_or_init(|| keys)))
+    }
+
+    /// What brings a collection up to date.
+    pub(super) fn updater(&self, gun: &Gun, access: Access) -> Outcome<Updater> {
+        let server = self.settings.trust_server()?;
+        let realms = self.policy.token_realms().into_iter().fold(Realms::guarded(), Realms::and_realm);
+        let session = Session::new(SessionParts {
+            http: HttpClient::new(self.http()?),
+            tokens: Tokens::new(),
+            host: server.join(""),
+            credentials: Arc::new(Asked { may_ask: access == Access::Push }),
+            realms,
+        });
+        let remote = HttpRemote::new(session, server, gun.clone(), access);
+        let offline = if self.policy.allows_offline() { OfflineUse::Allowed } else { OfflineUse::Forbidden };
+        let settings = UpdateSettings {
+            pinning: self.policy.pinning(gun),
+            offline,
+            releases: Releases::MayFallBack,
+            ..UpdateSettings::new(gun.clone())
+        };
+        let cache = DirectoryCache::new(&self.settings.trust_dir);
+        Ok(Updater::new(Arc::new(remote), Arc::new(cache), settings))
+    }
+
+    /// What publishes a collection.
+    pub(super) fn publisher(&self, gun: &Gun, options: PublishOptions) -> Outcome<Publisher> {
+        Ok(Publisher::new(&self.updater(gun, Access::Push)?, self.keys()?, options))
+    }
+
+    /// Brings a collection with all its delegations up to date, and says what is worth knowing.
+    pub(super) async fn refresh(&self, gun: &Gun) -> Outcome<Refreshed> {
+        let refreshed = self.updater(gun, Access::Pull)?.refresh(UpdateStart(self.now()), Roles::All).await?;
+        tell::refreshed(&refreshed);
+        Ok(refreshed)
+    }
+
+    fn http(&self) -> Outcome<HttpConfig> {
+        let mut config = HttpConfig::from_lookup(crate::variable).map_err(|error| Fatal::of(&error))?;
+        if let Some(path) = &self.settings.root_ca {
+            let pem = fs::read(path).map_err(|error| Fatal::file("open", path.display(), &error))?;
+            let authorities = CertificateDer::pem_slice_iter(&pem).collect::<Result<Vec<_>, _>>();
+            let authorities = authorities.ok().filter(|found| !found.is_empty());
+            config.extra_roots = authorities.ok_or_else(|| {
+                Fatal::new(format!("invalid root CA file `{}`: no certificates", path.display()))
+            })?;
+            config.system_roots = SystemRoots::None;
+        }
+        if let Some((certificate, key)) = &self.settings.client_certificate {
+            config.identity =
+                Some(ClientIdentity::read(certificate, key).map_err(|error| Fatal::of(&error))?);
+        }
+        Ok(config)
+    }
+}
+
+/// Who we are: what `NOTARY_AUTH` says, or the person.
+struct Asked {
+    may_ask: bool,
+}
+
+#[async_trait]
+impl CredentialSource for Asked {
+    /// Source: notary `cmd/notary/tuf.go` (`passwordStore.Basic`).
+    async fn credentials(&self) -> Result<Arc<Credentials>, CredentialError> {
+        let variable = crate::variable("NOTARY_AUTH").and_then(|value| value.into_string().ok());
+        if let Some(variable) = variable.filter(|value| !value.is_empty()) {
+            return Ok(Arc::new(decoded(&variable).unwrap_or_default()));
+        }
+        if !self.may_ask {
+            return Ok(Arc::default());
+        }
+        let asked = tokio::task::spawn_blocking(|| {
+            let username = Streams::ask("Enter username: ")?;
+            let password = countersign_client::prompt::Prompt::ask_hidden(&Streams, "Enter password: ")?;
+            Some(Credentials::password(username.trim(), password.to_string()))
+        });
+        Ok(Arc::new(asked.await.ok().flatten().unwrap_or_default()))
+    }
+}
+
+/// `user:password` in base64.
+fn decoded(variable: &str) -> Option<Credentials> {
+    let text = String::from_utf8(STANDARD.decode(variable.trim()).ok()?).ok()?;
+    let (username, password) = text.split_once(':')?;
+    Some(Credentials::password(username, password.to_owned()))
+}

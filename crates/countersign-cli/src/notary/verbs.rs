@@ -1,0 +1,374 @@
+//! The commands of Notary and their flags, as `--help` shows them.
+//!
+//! Source: observed on Debian's `notary` 0.7.0; a test holds this table against it.
+
+use super::line::{Flag, Kind};
+
+/// A command.
+#[derive(Debug)]
+pub(super) struct Command {
+    /// Its word.
+    pub(super) name: &'static str,
+    /// What a list of commands says of it.
+    pub(super) about: &'static str,
+    /// What its own help says of it.
+    pub(super) long: &'static str,
+    /// How it is called, without flags.
+    pub(super) usage: &'static str,
+    /// Its own flags, by name.
+    pub(super) flags: &'static [Flag],
+    /// The commands below it.
+    pub(super) commands: &'static [Self],
+}
+
+const fn flag(name: &'static str, short: Option<char>, kind: Kind, about: &'static str) -> Flag {
+    Flag { name, short, kind, about }
+}
+
+const PUBLISH: Flag = flag(
+    "publish",
+    Some('p'),
+    Kind::Switch,
+    "Automatically attempt to publish after staging the change. Will also publish existing staged changes.",
+);
+
+/// Every command's; what it says ends with the command's name.
+pub(super) const HELP: Flag = flag("help", Some('h'), Kind::Switch, "help for ");
+
+/// The flags that every command takes.
+pub(super) const GLOBAL: &[Flag] = &[
+    flag("configFile", Some('c'), Kind::Text, "Path to the configuration file to use"),
+    flag("debug", Some('D'), Kind::Switch, "Debug output"),
+    flag("server", Some('s'), Kind::Text, "Remote trust server location"),
+    flag("tlscacert", None, Kind::Text, "Trust certs signed only by this CA"),
+    flag("tlscert", None, Kind::Text, "Path to TLS certificate file"),
+    flag("tlskey", None, Kind::Text, "Path to TLS key file"),
+    flag("trustDir", Some('d'), Kind::Text, "Directory where the trust data is persisted to"),
+    flag("verbose", Some('v'), Kind::Switch, "Verbose output"),
+];
+
+/// The program itself.
+pub(super) static NOTARY: Command = Command {
+    name: "notary",
+    about: "",
+    long: "Notary allows the creation and management of collections of signed targets, allowing the signing and validation of arbitrary content.",
+    usage: "notary",
+    flags: &[flag("version", None, Kind::Switch, "Print the version number of notary")],
+    commands: &[
+        Command {
+            name: "add",
+            about: "Adds the file as a target to the trusted collection.",
+            long: "Adds the file as a target to the local trusted collection identified by the Globally Unique Name. This is an offline operation.  Please then use `publish` to push the changes to the remote trusted collection.",
+            usage: "notary add [ GUN ] <target> <file>",
+            flags: &[
+                flag("custom", None, Kind::Text, "Path to the file containing custom data for this target"),
+                PUBLISH,
+                flag("roles", Some('r'), Kind::Texts, "Delegation roles to add this target to"),
+            ],
+            commands: &[],
+        },
+        Command {
+            name: "addhash",
+            about: "Adds the byte size and hash(es) as a target to the trusted collection.",
+            long: "Adds the specified byte size and hash(es) as a target to the local trusted collection identified by the Globally Unique Name. This is an offline operation.  Please then use `publish` to push the changes to the remote trusted collection.",
+            usage: "notary addhash [ GUN ] <target> <byte size> <hashes>",
+            flags: &[
+                flag("custom", None, Kind::Text, "Path to the file containing custom data for this target"),
+                PUBLISH,
+                flag("roles", Some('r'), Kind::Texts, "Delegation roles to add this target to"),
+                flag("sha256", None, Kind::Text, "hex encoded sha256 of the target to add"),
+                flag("sha512", None, Kind::Text, "hex encoded sha512 of the target to add"),
+            ],
+            commands: &[],
+        },
+        Command {
+            name: "delegation",
+            about: "Operates on delegations.",
+            long: "Operations on TUF delegations.",
+            usage: "notary delegation [command]",
+            flags: &[],
+            commands: &[
+                Command {
+                    name: "add",
+                    about: "Add a keys to delegation using the provided public key X509 certificates.",
+                    long: "Add a keys to delegation using the provided public key PEM encoded X509 certificates in a specific Global Unique Name.",
+                    usage: "notary delegation add [ GUN ] [ Role ] <X509 file path 1> ...",
+                    flags: &[
+                        flag("all-paths", None, Kind::Switch, "Add all paths to this delegation"),
+                        flag("paths", None, Kind::Texts, "List of paths to add"),
+                        PUBLISH,
+                    ],
+                    commands: &[],
+                },
+                Command {
+                    name: "list",
+                    about: "Lists delegations for the Global Unique Name.",
+                    long: "Lists all delegations known to notary for a specific Global Unique Name.",
+                    usage: "notary delegation list [ GUN ]",
+                    flags: &[],
+                    commands: &[],
+                },
+                Command {
+                    name: "purge",
+                    about: "Remove KeyID(s) from all delegation roles in the given GUN.",
+                    long: "Remove KeyID(s) from all delegation roles in the given GUN, for which the signing keys are available. Warnings will be printed for delegations that cannot be updated.",
+                    usage: "notary delegation purge [ GUN ]",
+                    flags: &[
+                        flag("key", None, Kind::Texts, "Delegation key IDs to be removed from the GUN"),
+                        PUBLISH,
+                    ],
+                    commands: &[],
+                },
+                Command {
+                    name: "remove",
+                    about: "Remove KeyID(s) from the specified Role delegation.",
+                    long: "Remove KeyID(s) from the specified Role delegation in a specific Global Unique Name.",
+                    usage: "notary delegation remove [ GUN ] [ Role ] <KeyID 1> ...",
+                    flags: &[
+                        flag("all-paths", None, Kind::Switch, "Remove all paths from this delegation"),
+                        flag("paths", None, Kind::Texts, "List of paths to remove"),
+                        PUBLISH,
+                        flag(
+                            "yes",
+                            Some('y'),
+                            Kind::Switch,
+                            "Answer yes to the removal question (no confirmation)",
+                        ),
+                    ],
+                    commands: &[],
+                },
+            ],
+        },
+        Command {
+            name: "delete",
+            about: "Deletes all content for a trusted collection",
+            long: "Deletes all local content for a trusted collection identified by the Globally Unique Name. Remote data can also be deleted with an additional flag.",
+            usage: "notary delete [ GUN ]",
+            flags: &[flag(
+                "remote",
+                None,
+                Kind::Switch,
+                "Delete remote data for GUN in addition to local cache",
+            )],
+            commands: &[],
+        },
+        Command {
+            name: "init",
+            about: "Initializes a local trusted collection.",
+            long: "Initializes a local trusted collection identified by the Globally Unique Name. This is an online operation.",
+            usage: "notary init [ GUN ]",
+            flags: &[
+                PUBLISH,
+                flag(
+                    "rootcert",
+                    None,
+                    Kind::Text,
+                    "Root certificate must match root key if a root key is supplied, otherwise it must match a key present in keystore",
+                ),
+                flag("rootkey", None, Kind::Text, "Root key to initialize the repository with"),
+            ],
+            commands: &[],
+        },
+        Command {
+            name: "key",
+            about: "Operates on keys.",
+            long: "Operations on private keys.",
+            usage: "notary key [command]",
+            flags: &[],
+            commands: &[
+                Command {
+                    name: "export",
+                    about: "Exports all keys from all local keystores. Can be filtered using the --key and --gun flags.",
+                    long: "Exports all keys from all local keystores. Which keys are exported can be restricted by using the --key or --gun flags. By default the result is sent to stdout, it can be directed to a file with the -o flag. Keys stored in a Yubikey cannot be exported.",
+                    usage: "notary key export",
+                    flags: &[
+                        flag("gun", None, Kind::Texts, "GUNs for which to export keys"),
+                        flag("key", None, Kind::Texts, "Key IDs to export"),
+                        flag("output", Some('o'), Kind::Text, "Filepath to write export output to"),
+                    ],
+                    commands: &[],
+                },
+                Command {
+                    name: "generate",
+                    about: "Generates a new key with a given algorithm.",
+                    long: "Generates a new key with a given algorithm. If hardware key storage (e.g. a Yubikey) is available, generated root keys will be stored both on hardware and on disk (so that it can be backed up).  Please make sure to back up and then remove this on-key disk immediatelyafterwards. If a `--output` file name is provided, two files will be written, <output>.pem and <output>-key.pem, containing the publicand private keys respectively (the key will not be stored in Notary's key storage, including any connected hardware storage). If no `--role` is provided, \"root\" will be assumed.",
+                    usage: "notary key generate [ algorithm ]",
+                    flags: &[
+                        flag("output", Some('o'), Kind::Text, "Filepath to write export output to"),
+                        flag(
+                            "role",
+                            Some('r'),
+                            Kind::Text,
+                            "Role to generate key with, defaulting to \"root\". (default \"root\")",
+                        ),
+                    ],
+                    commands: &[],
+                },
+                Command {
+                    name: "import",
+                    about: "Imports all keys from all provided .pem files",
+                    long: "Imports all keys from all provided .pem files by reading each PEM block from the file and writing that block to a unique object in the local keystore. A Yubikey will be the preferred import location for root keys if present.",
+                    usage: "notary key import pemfile [ pemfile ... ]",
+                    flags: &[
+                        flag(
+                            "gun",
+                            Some('g'),
+                            Kind::Text,
+                            "Gun to import key with, if a gun is not already given in a PEM header",
+                        ),
+                        flag(
+                            "role",
+                            Some('r'),
+                            Kind::Text,
+                            "Role to import key with, if a role is not already given in a PEM header",
+                        ),
+                    ],
+                    commands: &[],
+                },
+                Command {
+                    name: "list",
+                    about: "Lists keys.",
+                    long: "Lists all keys known to notary.",
+                    usage: "notary key list",
+                    flags: &[],
+                    commands: &[],
+                },
+                Command {
+                    name: "passwd",
+                    about: "Changes the passphrase for the key with the given keyID.",
+                    long: "Changes the passphrase for the key with the given keyID.  Will require validation of the old passphrase.",
+                    usage: "notary key passwd [ keyID ]",
+                    flags: &[],
+                    commands: &[],
+                },
+                Command {
+                    name: "remove",
+                    about: "Removes the key with the given keyID.",
+                    long: "Removes the key with the given keyID.  If the key is stored in more than one location, you will be asked which one to remove.",
+                    usage: "notary key remove [ keyID ]",
+                    flags: &[],
+                    commands: &[],
+                },
+                Command {
+                    name: "rotate",
+                    about: "Rotate a signing (non-root) key of the given type for the given Globally Unique Name and role.",
+                    long: "Generates a new key for the given Globally Unique Name and role (one of \"snapshot\", \"targets\", \"root\", or \"timestamp\").  If rotating to a server-managed key, a new key is requested from the server rather than generated.  If the generation or key request is successful, the key rotation is immediately published.  No other changes, even if they are staged, will be published.",
+                    usage: "notary key rotate [ GUN ] [ key role ]",
+                    flags: &[
+                        flag(
+                            "key",
+                            Some('k'),
+                            Kind::Texts,
+                            "New key(s) to rotate to. If not specified, one will be generated.",
+                        ),
+                        flag(
+                            "legacy",
+                            Some('l'),
+                            Kind::Number,
+                            "Number of old version's root roles to sign with to support old clients",
+                        ),
+                        flag(
+                            "server-managed",
+                            Some('r'),
+                            Kind::Switch,
+                            "Signing and key management will be handled by the remote server (no key will be generated or stored locally). Required for timestamp role, optional for snapshot role",
+                        ),
+                    ],
+                    commands: &[],
+                },
+            ],
+        },
+        Command {
+            name: "list",
+            about: "Lists targets for a remote trusted collection.",
+            long: "Lists all targets for a remote trusted collection identified by the Globally Unique Name. This is an online operation.",
+            usage: "notary list [ GUN ]",
+            flags: &[flag(
+                "roles",
+                Some('r'),
+                Kind::Texts,
+                "Delegation roles to list targets for (will shadow targets role)",
+            )],
+            commands: &[],
+        },
+        Command {
+            name: "lookup",
+            about: "Looks up a specific target in a remote trusted collection.",
+            long: "Looks up a specific target in a remote trusted collection identified by the Globally Unique Name.",
+            usage: "notary lookup [ GUN ] <target>",
+            flags: &[],
+            commands: &[],
+        },
+        Command {
+            name: "publish",
+            about: "Publishes the local trusted collection.",
+            long: "Publishes the local trusted collection identified by the Globally Unique Name, sending the local changes to a remote trusted server.",
+            usage: "notary publish [ GUN ]",
+            flags: &[],
+            commands: &[],
+        },
+        Command {
+            name: "remove",
+            about: "Removes a target from a trusted collection.",
+            long: "Removes a target from the local trusted collection identified by the Globally Unique Name. This is an offline operation.  Please then use `publish` to push the changes to the remote trusted collection.",
+            usage: "notary remove [ GUN ] <target>",
+            flags: &[
+                PUBLISH,
+                flag("roles", Some('r'), Kind::Texts, "Delegation roles to remove this target from"),
+            ],
+            commands: &[],
+        },
+        Command {
+            name: "reset",
+            about: "Resets unpublished changes for the local trusted collection.",
+            long: "Resets unpublished changes for the local trusted collection identified by the Globally Unique Name.",
+            usage: "notary reset [ GUN ]",
+            flags: &[
+                flag("all", None, Kind::Switch, "Reset all changes shown in the status list"),
+                flag(
+                    "number",
+                    Some('n'),
+                    Kind::Numbers,
+                    "Numbers of specific changes to exclusively reset, as shown in status list",
+                ),
+            ],
+            commands: &[],
+        },
+        Command {
+            name: "status",
+            about: "Displays status of unpublished changes to the local trusted collection.",
+            long: "Displays status of unpublished changes to the local trusted collection identified by the Globally Unique Name.",
+            usage: "notary status [ GUN ]",
+            flags: &[],
+            commands: &[],
+        },
+        Command {
+            name: "verify",
+            about: "Verifies if the content is included in the remote trusted collection",
+            long: "Verifies if the data passed in STDIN is included in the remote trusted collection identified by the Globally Unique Name.",
+            usage: "notary verify [ GUN ] <target>",
+            flags: &[
+                flag("input", Some('i'), Kind::Text, "Read from a file, instead of STDIN"),
+                flag("output", Some('o'), Kind::Text, "Write to a file, instead of STDOUT"),
+                flag("quiet", Some('q'), Kind::Switch, "No output except for errors"),
+            ],
+            commands: &[],
+        },
+        Command {
+            name: "version",
+            about: "Print the version number of notary",
+            long: "Print the version number of notary",
+            usage: "notary version",
+            flags: &[],
+            commands: &[],
+        },
+        Command {
+            name: "witness",
+            about: "Marks roles to be re-signed the next time they're published",
+            long: "Marks roles to be re-signed the next time they're published. Currently will always bump version and expiry for role. N.B. behaviour may change when thresholding is introduced.",
+            usage: "notary witness [ GUN ] <role> ...",
+            flags: &[PUBLISH],
+            commands: &[],
+        },
+    ],
+};

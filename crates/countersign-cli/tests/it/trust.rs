@@ -1,0 +1,8 @@
+//! `trust`: signers and signatures, beside Docker's own `docker trust` where that is installed.
+
+mod beside_docker;
+mod beyond;
+mod moving;
+mod signing;
+mod stage;
+mod team;

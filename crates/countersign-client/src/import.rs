@@ -1,0 +1,169 @@
+//! What is left of a collection whose trust server is gone, read so that it can be published on another one.
+//!
+//! It comes from an [`export`](crate::export), or from the cache of a machine that used the collection. Nothing is believed of
+//! either: [`Publisher::import`](crate::publisher::Publisher::import) verifies each file.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::Path;
+
+use bytes::Bytes;
+use countersign_core::limits::Limits;
+use countersign_core::metadata::{Envelope, Targets};
+use countersign_core::name::{Gun, RoleName, TopRole};
+use serde::Deserialize;
+use thiserror::Error;
+
+use crate::cache::{Cache, CacheError};
+
+/// Largest `manifest.json` of an export, in bytes.
+const MANIFEST_BYTES: u64 = 64 << 20;
+const MANIFEST: &str = "manifest.json";
+/// The format of exports that is read.
+const FORMAT: u32 = 1;
+
+/// The current files of a collection, as they were found.
+#[derive(Clone, Debug)]
+pub struct Remains {
+    /// The collection.
+    pub gun: Gun,
+    /// The files, by role: root at least.
+    pub files: BTreeMap<RoleName, Bytes>,
+}
+
+impl Remains {
+    /// Reads the current files of the export at `path`. Blocks.
+    ///
+    /// # Errors
+    /// [`RemainsError`]: it is no export, or a file in it is larger than `limits` allows.
+    pub fn of_export(path: &Path, limits: &Limits) -> Result<Self, RemainsError> {
+        let manifest = manifest(path)?;
+        if manifest.format != FORMAT {
+            return Err(RemainsError::Format { found: manifest.format });
+        }
+        let current = manifest.files.into_iter().filter(|file| file.current);
+        let wanted: BTreeMap<_, _> = current.map(|file| (file.path, file.role)).collect();
+        let mut files = BTreeMap::new();
+        let mut archive = tar::Archive::new(File::open(path).map_err(RemainsError::Read)?);
+        for entry in archive.entries().map_err(RemainsError::Read)? {
+            let mut entry = entry.map_err(RemainsError::Read)?;
+            let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
+            let Some(role) = wanted.get(&name) else { continue };
+            let bytes = bounded(&mut entry, limits.file_bytes(role.top()), &name)?;
+            files.insert(role.clone(), Bytes::from(bytes));
+        }
+        Self::with_root(manifest.gun, files)
+    }
+
+    /// Takes what a machine's cache has.
+    ///
+    /// # Errors
+    /// [`RemainsError::NoRoot`], [`RemainsError::Cache`].
+    pub async fn of_cache(cache: &dyn Cache, gun: &Gun, limits: &Limits) -> Result<Self, RemainsError> {
+        let mut files = BTreeMap::new();
+        let mut level: Vec<RoleName> =
+            [TopRole::Root, TopRole::Snapshot, TopRole::Targets].map(RoleName::from).to_vec();
+        let mut met = BTreeSet::new();
+        while !level.is_empty() && met.len() <= limits.delegations {
+            met.extend(level.iter().cloned());
+            let found = cache.load(gun, &level, limits).await?.files;
+            let children = found.iter().flat_map(|(role, bytes)| delegated(role, bytes, limits));
+            level = children.filter(|role| !met.contains(role)).collect();
+            files.extend(found);
+        }
+        Self::with_root(gun.clone(), files)
+    }
+
+    fn with_root(gun: Gun, files: BTreeMap<RoleName, Bytes>) -> Result<Self, RemainsError> {
+        if files.contains_key(&RoleName::from(TopRole::Root)) {
+            Ok(Self { gun, files })
+        } else {
+            Err(RemainsError::NoRoot { gun })
+        }
+    }
+}
+
+/// The roles that a file says it delegates to.
+fn delegated(role: &RoleName, bytes: &Bytes, limits: &Limits) -> Vec<RoleName> {
+    if !role.is_delegation() && *role != TopRole::Targets {
+        return Vec::new();
+    }
+    let envelope = Envelope::parse(bytes.clone(), limits).ok();
+    let file = envelope.and_then(|envelope| envelope.claim::<Targets>().ok());
+    file.map(|file| file.delegations.roles.into_iter().map(|role| role.name).collect()).unwrap_or_default()
+}
+
+fn manifest(path: &Path) -> Result<Manifest, RemainsError> {
+    let mut archive = tar::Archive::new(File::open(path).map_err(RemainsError::Read)?);
+    for entry in archive.entries().map_err(RemainsError::Read)? {
+        let mut entry = entry.map_err(RemainsError::Read)?;
+        if *entry.path_bytes() == *MANIFEST.as_bytes() {
+            let bytes = bounded(&mut entry, MANIFEST_BYTES, MANIFEST)?;
+            return serde_json::from_slice(&bytes).map_err(RemainsError::Manifest);
+        }
+    }
+    Err(RemainsError::NoExport)
+}
+
+fn bounded(entry: &mut impl io::Read, max: u64, name: &str) -> Result<Vec<u8>, RemainsError> {
+    let mut bytes = Vec::new();
+    entry.take(max + 1).read_to_end(&mut bytes).map_err(RemainsError::Read)?;
+    if bytes.len() as u64 > max {
+        return Err(RemainsError::Large { file: name.to_owned(), max });
+    }
+    Ok(bytes)
+}
+
+/// What is read of `manifest.json`.
+#[derive(Deserialize)]
+struct Manifest {
+    format: u32,
+    gun: Gun,
+    files: Vec<Listed>,
+}
+
+#[derive(Deserialize)]
+struct Listed {
+    path: String,
+    role: RoleName,
+    current: bool,
+}
+
+/// Something that is not what is left of a collection. Nothing was published.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum RemainsError {
+    /// It cannot be read.
+    #[error("it cannot be read")]
+    Read(#[source] io::Error),
+    /// There is no manifest in it.
+    #[error("it is no export of a collection: `manifest.json` is not in it")]
+    NoExport,
+    /// The manifest is not one.
+    #[error("its `manifest.json` cannot be read")]
+    Manifest(#[source] serde_json::Error),
+    /// It has a format of another time.
+    #[error("its format is {found}, and {FORMAT} is what can be read")]
+    Format {
+        /// The format.
+        found: u32,
+    },
+    /// A file in it is too large.
+    #[error("`{}` in it is larger than {max} bytes", file.escape_default())]
+    Large {
+        /// The file.
+        file: String,
+        /// Most bytes that are read.
+        max: u64,
+    },
+    /// There is no root.
+    #[error("there is no root of `{gun}`, and without it nothing can be done")]
+    NoRoot {
+        /// The collection.
+        gun: Gun,
+    },
+    /// The cache cannot be read.
+    #[error(transparent)]
+    Cache(#[from] CacheError),
+}

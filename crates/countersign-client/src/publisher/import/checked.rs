@@ -1,0 +1,111 @@
+//! What is left of a collection, verified from root down.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use countersign_core::metadata::{Envelope, Root, Snapshot, Targets};
+use countersign_core::name::{RoleName, TopRole};
+use countersign_core::number::MetaVersion;
+use countersign_core::signature::{RoleKeys, Verified};
+use countersign_core::time::{DateTime, UpdateStart};
+use countersign_core::trust::{RootPhase, Seen, TrustError};
+
+use super::super::{Publisher, PublisherError};
+use crate::import::Remains;
+use crate::updater::Roles;
+
+/// What was verified of the remains.
+pub(super) struct Checked {
+    pub(super) root: Verified<Root>,
+    pub(super) roles: BTreeMap<RoleName, (Verified<Targets>, RoleKeys)>,
+    /// The version of the snapshot that was; 1 if there is none.
+    pub(super) snapshot: MetaVersion,
+    pub(super) left_out: Vec<String>,
+}
+
+impl Publisher {
+    /// Verifies the remains, from root down.
+    pub(super) async fn checked(&self, remains: &Remains, now: DateTime) -> Result<Checked, PublisherError> {
+        let settings = self.updater.settings();
+        let limits = &settings.limits;
+        let seen = self.updater.cache().load(&settings.gun, &[], limits).await?.seen;
+        let refused = |error: TrustError| PublisherError::Remains(settings.gun.clone(), error);
+        let bytes = remains.files.get(&RoleName::from(TopRole::Root)).cloned().unwrap_or_default();
+        let environment = Arc::new(settings.environment(UpdateStart(now), Roles::Publish));
+        let phase = RootPhase::trust_cached(environment, bytes, seen.clone()).map_err(refused)?;
+        match phase.clone().finish_root() {
+            // It is signed anew.
+            Ok(_) | Err(TrustError::Expired { .. }) => {}
+            Err(error) => return Err(refused(error)),
+        }
+        let root = phase.root().clone();
+        let verified = |role: &RoleName, keys: &RoleKeys| -> Result<Option<Verified<Targets>>, TrustError> {
+            let Some(bytes) = remains.files.get(role) else { return Ok(None) };
+            let file = Envelope::parse(bytes.clone(), limits)
+                .map_err(|source| TrustError::Metadata { role: role.clone(), source })
+                .and_then(|envelope| {
+                    keys.verify::<Targets>(&envelope)
+                        .map_err(|source| TrustError::Signature { role: role.clone(), source })
+                })?;
+            let floor = seen.file(role).filter(|floor| !floor.signers.is_disjoint(&keys.canonical_ids()));
+            match floor {
+                Some(floor) if file.version < floor.version => Err(TrustError::Rollback {
+                    role: role.clone(),
+                    offered: file.version,
+                    trusted: floor.version,
+                }),
+                _ => Ok(Some(file)),
+            }
+        };
+        let targets = RoleName::from(TopRole::Targets);
+        let keys = root.role_keys(TopRole::Targets);
+        let file = verified(&targets, &keys).map_err(refused)?;
+        let file = file.ok_or_else(|| PublisherError::NoTargets(settings.gun.clone()))?;
+        let mut roles = BTreeMap::from([(targets, (file.clone(), keys))]);
+        let (mut queue, mut left_out) = (VecDeque::from([file]), Vec::new());
+        while let Some(parent) = queue.pop_front() {
+            for declared in &parent.delegations.roles {
+                let keys = parent.delegations.role_keys(declared);
+                match verified(&declared.name, &keys) {
+                    Ok(Some(file)) => {
+                        queue.push_back(file.clone());
+                        roles.insert(declared.name.clone(), (file, keys));
+                    }
+                    Ok(None) => {
+                        left_out.push(format!("`{}` is delegated, and no file of it is left", declared.name));
+                    }
+                    Err(error) => left_out.push(format!("`{}` was left out: {error}", declared.name)),
+                }
+            }
+        }
+        let snapshot = self.snapshot_of(remains, &root, &roles, &seen)?;
+        Ok(Checked { root, roles, snapshot, left_out })
+    }
+
+    /// The version of the snapshot that was, which must list these very files if it is left.
+    fn snapshot_of(
+        &self,
+        remains: &Remains,
+        root: &Verified<Root>,
+        roles: &BTreeMap<RoleName, (Verified<Targets>, RoleKeys)>,
+        seen: &Seen,
+    ) -> Result<MetaVersion, PublisherError> {
+        let (settings, role) = (self.updater.settings(), RoleName::from(TopRole::Snapshot));
+        let known = seen.file(&role).map_or(MetaVersion::FIRST, |file| file.version);
+        let Some(bytes) = remains.files.get(&role) else { return Ok(known) };
+        let refused = |error| PublisherError::Remains(settings.gun.clone(), error);
+        let envelope = Envelope::parse(bytes.clone(), &settings.limits)
+            .map_err(|source| refused(TrustError::Metadata { role: role.clone(), source }))?;
+        let snapshot = root
+            .role_keys(TopRole::Snapshot)
+            .verify::<Snapshot>(&envelope)
+            .map_err(|source| refused(TrustError::Signature { role: role.clone(), source }))?;
+        for (role, (file, _)) in roles {
+            let listed = snapshot.file(role).and_then(|meta| meta.hashes.sha256());
+            if listed.is_some_and(|listed| listed != file.digest()) {
+                return Err(PublisherError::MixedRemains { role: role.clone() });
+            }
+        }
+        Ok(known.max(snapshot.version))
+    }
+}

@@ -1,0 +1,2 @@
+ARG A=alpine B="3.20"
+FROM alpine@sha256:75be9c490b21b793193f47be0daf1e1ba283c3a002c8e84091e2c871cc49f219

@@ -1,0 +1,4 @@
+FROM alpine@sha256:c9ef5b1f0b442255774ae31a839ff48ce1206a606a97052db8b4a13ae153fb7c
+RUN echo $((1<<2)) <<<word
+RUN ["cat", "<<EOF"]
+USER u

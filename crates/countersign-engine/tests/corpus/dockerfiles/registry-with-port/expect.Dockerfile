@@ -1,0 +1,2 @@
+FROM localhost:5000/team/app@sha256:e76fc4a51ed7a3690c5df01e79ba9f9c235ade6bd0067419fd4356f0094b4196
+COPY --from=registry.example/x@sha256:3795118f2f6ae3efae67adba6e1eef4ecbe4222feaa44d32635f4592078afbbe /a /a

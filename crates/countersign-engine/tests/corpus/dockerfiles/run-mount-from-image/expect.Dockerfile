@@ -1,0 +1,2 @@
+FROM alpine@sha256:c9ef5b1f0b442255774ae31a839ff48ce1206a606a97052db8b4a13ae153fb7c
+RUN --mount=type=bind,from=busybox@sha256:601084643101c1cee774bcec1349e105083587bf663d1269a540d34679854a0b,target=/b ls /b

@@ -1,0 +1,4 @@
+FROM golang@sha256:0a1573672dbcb1439594d9f51838e33025c07a7aa5cc5a95c5717948bfc7b806 AS build
+RUN make
+FROM alpine@sha256:75be9c490b21b793193f47be0daf1e1ba283c3a002c8e84091e2c871cc49f219
+COPY --from=build /o /o
