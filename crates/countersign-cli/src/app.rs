@@ -1,9 +1,12 @@
 //! What a verb runs with: where everything is, how to say things, whom to ask, and what is made of these once.
 
+use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use countersign_client::cache_dir::DirectoryCache;
+use countersign_client::keystore::KeyStore;
 use countersign_client::keystore_dir::DirKeyStore;
+use countersign_client::keystore_token::{Keys, TokenModule, TokenName, TokenStore};
 use countersign_client::passphrase::{PassphraseVariables, Passphrases, Tries};
 use countersign_client::prompt::Prompt;
 use countersign_client::publisher::{self, PublishOptions, Publisher, RootKey};
@@ -27,6 +30,11 @@ use crate::output::Printer;
 use crate::policy::SnapshotKey;
 use crate::terminal::Person;
 
+/// Names the library of a PKCS#11 module. Without it none is loaded, and nothing else needs one.
+pub(crate) const MODULE: &str = "COUNTERSIGN_PKCS11_MODULE";
+/// Names the one token to use of several: its label, `serial:…` or `slot:…`.
+const TOKEN: &str = "COUNTERSIGN_PKCS11_TOKEN";
+
 /// One run of the program.
 pub(crate) struct App {
     context: Context,
@@ -35,6 +43,7 @@ pub(crate) struct App {
     http: OnceLock<HttpClient>,
     tokens: Tokens,
     keys: OnceLock<Arc<DirKeyStore>>,
+    hardware: OnceLock<Arc<Keys>>,
     tries: Tries,
 }
 
@@ -42,8 +51,8 @@ impl App {
     /// A run that says things through `printer` and asks `person`.
     pub(crate) fn new(context: Context, printer: Arc<Printer>, person: Arc<dyn Person>) -> Self {
         let tries = Tries::default();
-        let (http, keys) = (OnceLock::new(), OnceLock::new());
-        Self { context, printer, person, http, tokens: Tokens::new(), keys, tries }
+        let (http, keys, hardware) = (OnceLock::new(), OnceLock::new(), OnceLock::new());
+        Self { context, printer, person, http, tokens: Tokens::new(), keys, hardware, tries }
     }
 
     /// The same, asking for passphrases so often.
@@ -129,7 +138,7 @@ impl App {
             SnapshotKey::Server => publisher::SnapshotKey::Server,
         };
         let options = PublishOptions { root_key, snapshot_key, ..PublishOptions::default() };
-        Ok(Publisher::new(&self.updater(gun, Access::Push)?, self.key_store()?, options))
+        Ok(Publisher::new(&self.updater(gun, Access::Push)?, self.signing_keys()?, options))
     }
 
     /// What brings a collection up to date: its trust server, the cache, and the policy.
@@ -193,5 +202,28 @@ impl App {
         let passphrases = Passphrases::new(variables, prompt, self.tries);
         let keys = Arc::new(DirKeyStore::new(&self.context.trust_dir(), Arc::new(passphrases)));
         Ok(Arc::clone(self.keys.get_or_init(|| keys)))
+    }
+
+    /// Every key that can sign: those in tokens, if a PKCS#11 module is named, and those in files.
+    pub(crate) fn signing_keys(&self) -> anyhow::Result<Arc<dyn KeyStore>> {
+        Ok(match self.tokens()? {
+            Some(keys) => keys,
+            None => self.key_store()?,
+        })
+    }
+
+    /// The same with its tokens, if a module is named. It is loaded once.
+    pub(crate) fn tokens(&self) -> anyhow::Result<Option<Arc<Keys>>> {
+        if let Some(keys) = self.hardware.get() {
+            return Ok(Some(Arc::clone(keys)));
+        }
+        let Some(module) = self.context.variable(MODULE) else { return Ok(None) };
+        let only = self.context.variable(TOKEN).map(|name| name.to_string_lossy().parse::<TokenName>());
+        let only = only.transpose()?;
+        let files = self.key_store()?;
+        let module = TokenModule::load(Path::new(&module))?;
+        let tokens = TokenStore::new(module, only, Arc::clone(files.passphrases()));
+        let keys = Arc::new(Keys::new(tokens, files));
+        Ok(Some(Arc::clone(self.hardware.get_or_init(|| keys))))
     }
 }

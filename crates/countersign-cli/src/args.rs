@@ -27,6 +27,9 @@ Variables:
                                               and every other registry its own host
   DOCKER_CONTENT_TRUST_ROOT_PASSPHRASE        opens the root key
   DOCKER_CONTENT_TRUST_REPOSITORY_PASSPHRASE  opens every other key
+  ..._PASSPHRASE_FILE                         a file with the passphrase, in place of either
+  COUNTERSIGN_PASSPHRASE_COMMAND              a command that prints passphrases
+  COUNTERSIGN_PKCS11_MODULE                   the library through which keys in hardware are used
   DOCKER_CONTENT_TRUST                        whether the shim enforces trust
   DOCKER_CONFIG                               Docker's configuration directory
   COUNTERSIGN_ENGINE                          who keeps the images: docker, podman or local

@@ -6,6 +6,7 @@ mod tuf;
 use std::error::Error;
 
 use countersign_client::keystore::KeyStoreError;
+use countersign_client::keystore_token::TokenError;
 use countersign_client::passphrase::PassphraseError;
 use countersign_client::publisher::PublisherError;
 use countersign_client::remote::{FetchError, PublishError};
@@ -23,7 +24,7 @@ use countersign_registry::http::{HttpError, TlsFault};
 use countersign_registry::store::StoreError;
 use countersign_registry::transfer::TransferError;
 
-use crate::commands::key::KeyRefusal;
+use crate::commands::key::{KeyRefusal, OpenBackupError};
 use crate::commands::trust::{AdoptError, SigningError};
 use crate::refusal::Refusal;
 
@@ -42,6 +43,13 @@ pub(crate) fn hint(error: &(dyn Error + 'static)) -> Option<String> {
     }
     if let Some(error) = error.downcast_ref::<KeyRefusal>() {
         return Some(error.hint());
+    }
+    match error.downcast_ref::<OpenBackupError>() {
+        Some(OpenBackupError::NoIdentity) => {
+            return Some("`--identity` names the file with the identity of one of them".to_owned());
+        }
+        Some(OpenBackupError::Passphrase(error)) => return passphrase(error),
+        _ => {}
     }
     if let Some(error) = error.downcast_ref::<UpdateError>() {
         return update(error);
@@ -84,6 +92,9 @@ pub(crate) fn hint(error: &(dyn Error + 'static)) -> Option<String> {
     }
     if let Some(error) = error.downcast_ref::<KeyStoreError>() {
         return key_store(error);
+    }
+    if let Some(error) = error.downcast_ref::<TokenError>() {
+        return token(error);
     }
     if let Some(error) = error.downcast_ref::<PassphraseError>() {
         return passphrase(error);
@@ -323,6 +334,7 @@ fn key_store(error: &KeyStoreError) -> Option<String> {
     match error {
         KeyStoreError::Passphrase(error) => passphrase(error),
         KeyStoreError::Plain { .. } => Some("`countersign key passwd` encrypts it".to_owned()),
+        KeyStoreError::Token(error) => token(error),
         KeyStoreError::Changed { .. } => Some("try again".to_owned()),
         KeyStoreError::OtherRole { .. } | KeyStoreError::FixedRole { .. } => Some(
             "one key is for one role; `countersign key rename` changes the names of signers alone".to_owned(),
@@ -335,14 +347,41 @@ fn key_store(error: &KeyStoreError) -> Option<String> {
     }
 }
 
+fn token(error: &TokenError) -> Option<String> {
+    let text = match error {
+        TokenError::Passphrase(error) => return passphrase(error),
+        TokenError::Module { .. } => {
+            "`COUNTERSIGN_PKCS11_MODULE` names the library of the token's maker; without it, everything but tokens works"
+        }
+        TokenError::NoToken { .. } | TokenError::Ambiguous { .. } => {
+            "`countersign key tokens` shows the tokens that are there; one is also named by `serial:NUMBER`"
+        }
+        TokenError::Locked { .. } | TokenError::LastTry { .. } => {
+            "its security officer's PIN (PUK) unlocks a token, with the tools of its maker"
+        }
+        TokenError::Token { .. } => {
+            "if it was pulled out, put it back and try again; nothing was published without it"
+        }
+        TokenError::Kind { .. } => "`countersign key generate` makes keys that tokens take",
+        TokenError::NoKey { .. } | TokenError::Present { .. } => {
+            "`countersign key list` shows what is in which token"
+        }
+        _ => return None,
+    };
+    Some(text.to_owned())
+}
+
 fn passphrase(error: &PassphraseError) -> Option<String> {
     match error {
         PassphraseError::EndOfInput { alias, .. } => {
             let name = if alias == "root" { "ROOT" } else { "REPOSITORY" };
             Some(format!("run it at a terminal, or set `DOCKER_CONTENT_TRUST_{name}_PASSPHRASE`"))
         }
-        PassphraseError::WrongVariable { variable, .. } => {
+        PassphraseError::WrongVariable { variable, .. } | PassphraseError::WrongFor { variable, .. } => {
             Some(format!("set `{variable}` right, or unset it to be asked at the terminal"))
+        }
+        PassphraseError::NoPin { .. } => {
+            Some("run it at a terminal, or set `COUNTERSIGN_PKCS11_PIN`; no option takes a PIN".to_owned())
         }
         PassphraseError::FileEndOfInput { .. } => Some("run it at a terminal".to_owned()),
         PassphraseError::ShortVariable { .. } => {

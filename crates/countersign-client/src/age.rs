@@ -6,7 +6,6 @@
 //!
 //! Source: C2SP `age.md`.
 
-mod bech32;
 mod header;
 mod scrypt;
 mod stream;
@@ -49,7 +48,7 @@ pub fn wants_passphrase(bytes: &[u8]) -> Result<bool, AgeError> {
 /// [`AgeError::Random`].
 pub fn encrypt_with_passphrase(text: &[u8], passphrase: &Passphrase) -> Result<Vec<u8>, AgeError> {
     let file_key = random::<FILE_KEY_BYTES>()?;
-    encrypt(text, &file_key, vec![scrypt::wrap(&file_key, passphrase)?])
+    encrypt(text, &file_key, &[scrypt::wrap(&file_key, passphrase)?])
 }
 
 /// Encrypts `text` so that each of the recipients, at least one, can decrypt it.
@@ -63,7 +62,7 @@ pub fn encrypt_to(text: &[u8], recipients: &[Recipient]) -> Result<Vec<u8>, AgeE
     if stanzas.is_empty() {
         return Err(AgeError::NoKey);
     }
-    encrypt(text, &file_key, stanzas)
+    encrypt(text, &file_key, &stanzas)
 }
 
 /// Decrypts a file that is encrypted with a passphrase.
@@ -101,7 +100,7 @@ pub fn decrypt_for(bytes: &[u8], identities: &[Identity]) -> Result<Zeroizing<Ve
     Err(AgeError::NoKey)
 }
 
-fn encrypt(text: &[u8], file_key: &FileKey, stanzas: Vec<header::Stanza>) -> Result<Vec<u8>, AgeError> {
+fn encrypt(text: &[u8], file_key: &FileKey, stanzas: &[header::Stanza]) -> Result<Vec<u8>, AgeError> {
     let mut bytes = Header::write(stanzas, file_key)?;
     stream::seal(text, file_key, &mut bytes)?;
     Ok(bytes)

@@ -11,6 +11,7 @@ use countersign_core::name::Gun;
 use countersign_core::sign::SecretKey;
 use thiserror::Error;
 
+use crate::keystore_token::TokenError;
 use crate::passphrase::{KeyInQuestion, PassphraseError};
 
 /// Keeps private keys.
@@ -230,6 +231,9 @@ pub enum KeyStoreError {
         /// Its role.
         role: String,
     },
+    /// A token.
+    #[error(transparent)]
+    Token(TokenError),
     /// A passphrase that could not be had.
     #[error(transparent)]
     Passphrase(PassphraseError),

@@ -22,6 +22,7 @@ use countersign_core::name::Gun;
 use countersign_core::sign::SecretKey;
 
 use self::find::KeyPath;
+pub(crate) use self::find::place_of;
 pub use self::manage::{Existing, Keeping, NewPassphrase, Stored};
 use crate::files;
 use crate::keystore::{KeyEntry, KeyList, KeyStore, KeyStoreError, belongs_to_collection};

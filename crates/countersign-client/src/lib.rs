@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 
 pub mod age;
+pub mod backup;
+mod bech32;
 pub mod cache;
 pub mod cache_dir;
 pub mod cache_memory;
@@ -13,11 +15,13 @@ pub mod import;
 pub mod inspect;
 pub mod keystore;
 pub mod keystore_dir;
+pub mod keystore_token;
 pub mod lookup;
 mod parallel;
 pub mod passphrase;
 pub mod prompt;
 pub mod publisher;
+pub mod recovery;
 pub mod remote;
 pub mod remote_http;
 pub mod trust_server;

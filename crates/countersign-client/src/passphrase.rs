@@ -1,9 +1,12 @@
 //! Passphrases: from variables, from memory, or from a person, in the words and with the tries of Docker.
 //!
 //! - [`PassphraseVariables`]: what the environment says, by role.
+//! - [`COMMAND`]: a program that is asked, such as a password manager.
 //! - [`Passphrases`]: gets the passphrase of a new or an existing key.
 
+mod command;
 mod error;
+mod others;
 mod variables;
 
 use std::collections::HashMap;
@@ -12,9 +15,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use countersign_core::key::KeyId;
 use countersign_core::key_file::{KeyFileError, Passphrase};
 
+pub use self::command::COMMAND;
 pub use self::error::{OpenError, PassphraseError};
 use self::variables::Variable;
-pub use self::variables::{NEW_PASSPHRASE, PassphraseVariables, VariableError};
+pub use self::variables::{BACKUP_PASSPHRASE, NEW_PASSPHRASE, PassphraseVariables, TOKEN_PIN, VariableError};
 use crate::prompt::Prompt;
 
 /// Shortest passphrase of a new key, in bytes.
@@ -82,9 +86,9 @@ impl<'a> KeyInQuestion<'a> {
 }
 
 /// Gets passphrases, in this order: the variable for the role; the one that was right for the same alias before; the
-/// person at the prompt.
+/// command; the person at the prompt.
 ///
-/// A variable that is wrong is an error, and nobody is asked. The right answer is remembered for each alias as long as
+/// A variable or a command that is wrong is an error, and nobody is asked. The right answer is remembered for each alias as long as
 /// this lives, so that the tagging pair (targets and snapshot, both `repository`) is asked for once.
 pub struct Passphrases {
     variables: PassphraseVariables,
@@ -116,8 +120,8 @@ impl Passphrases {
     /// # Errors
     /// - [`PassphraseError::ShortVariable`], [`PassphraseError::EndOfInput`], [`PassphraseError::Exhausted`].
     pub fn for_new(&self, key: KeyInQuestion<'_>) -> Result<Passphrase, PassphraseError> {
-        if let Some(variable) = self.variables.of_role(key.role) {
-            return long_enough(variable);
+        if let Some(passphrase) = self.for_new_unasked(key)? {
+            return Ok(passphrase);
         }
         let mut remembered = self.remembered();
         if let Some(passphrase) =
@@ -146,47 +150,13 @@ impl Passphrases {
         self.ask_for_new(key)
     }
 
-    /// The variable's passphrase for new keys of `role`, if there is one.
-    ///
-    /// # Errors
-    /// [`PassphraseError::ShortVariable`].
-    pub fn for_new_unasked(&self, role: &str) -> Result<Option<Passphrase>, PassphraseError> {
-        self.variables.of_role(role).map(long_enough).transpose()
-    }
-
-    /// Opens a key that somebody brings in a file: with the variable for its role, if that is right, or else with what the
-    /// person says. Gives what opened it, too.
-    ///
-    /// `open` answers as for [`Passphrases::for_existing`].
-    ///
-    /// # Errors
-    /// - [`OpenError::File`]: what `open` said.
-    /// - [`OpenError::Passphrase`]: [`PassphraseError::FileEndOfInput`], [`PassphraseError::FileWrong`].
-    pub fn for_file<T>(
-        &self,
-        file: &str,
-        role: &str,
-        mut open: impl FnMut(&Passphrase) -> Result<T, KeyFileError>,
-    ) -> Result<(T, Passphrase), OpenError> {
-        if let Some(variable) = self.variables.of_role(role)
-            && let Some(answer) = accept_wrong(open(&variable.passphrase))?
-        {
-            return Ok((answer, variable.passphrase.clone()));
+    /// As [`Passphrases::for_new`], as far as variables and the command go: `None` when only a person could say.
+    pub fn for_new_unasked(&self, key: KeyInQuestion<'_>) -> Result<Option<Passphrase>, PassphraseError> {
+        match (self.variables.of_role(key.role), self.variables.command()) {
+            (Some(variable), _) => long_enough(variable).map(Some),
+            (None, Some(command)) => long_enough(&command.of_key(&key)?).map(Some),
+            (None, None) => Ok(None),
         }
-        let _one_at_a_time = self.remembered();
-        for attempt in 0..self.tries.existing {
-            if attempt > 0 {
-                self.prompt.say(INCORRECT);
-            }
-            let ended = || PassphraseError::FileEndOfInput { file: file.to_owned() };
-            let answer = self.prompt.ask_hidden("Enter passphrase for encrypted key: ");
-            let passphrase = Passphrase::trimmed(&answer.ok_or_else(|| OpenError::Passphrase(ended()))?);
-            if let Some(answer) = accept_wrong(open(&passphrase))? {
-                return Ok((answer, passphrase));
-            }
-        }
-        let (file, tries) = (file.to_owned(), self.tries.existing);
-        Err(OpenError::Passphrase(PassphraseError::FileWrong { file, tries }))
     }
 
     fn ask_for_new(&self, key: KeyInQuestion<'_>) -> Result<Passphrase, PassphraseError> {
@@ -195,16 +165,9 @@ impl Passphrases {
                 self.prompt.say(line);
             }
         }
-        for _ in 0..self.tries.new {
-            match self.ask_twice(&key) {
-                Answer::Given(passphrase) => return Ok(passphrase),
-                Answer::EndOfInput if !self.tries.end_of_input_uses_one => {
-                    return Err(end_of_input(self.alias(&key), key.id));
-                }
-                Answer::EndOfInput | Answer::Unfit => {}
-            }
-        }
-        Err(PassphraseError::Exhausted { alias: self.alias(&key).to_owned(), key: key.id })
+        let what = format!("new {} key with ID {}", self.alias(&key), key.id.short());
+        let exhausted = || PassphraseError::Exhausted { alias: self.alias(&key).to_owned(), key: key.id };
+        self.ask_twice(&what, || end_of_input(self.alias(&key), key.id), exhausted)
     }
 
     /// Calls `open` with one passphrase after another until one is right.
@@ -266,15 +229,36 @@ impl Passphrases {
                 .map(Some)
                 .ok_or_else(|| OpenError::Passphrase(wrong()));
         }
-        match remembered {
-            Some(passphrase) => accept_wrong(open(passphrase)),
-            None => Ok(None),
+        if let Some(passphrase) = remembered
+            && let Some(answer) = accept_wrong(open(passphrase))?
+        {
+            return Ok(Some(answer));
         }
+        let Some(command) = self.variables.command() else { return Ok(None) };
+        let said = command.of_key(key).map_err(OpenError::Passphrase)?;
+        let wrong = || PassphraseError::WrongVariable { variable: said.name, key: key.id };
+        accept_wrong(open(&said.passphrase))?.map(Some).ok_or_else(|| OpenError::Passphrase(wrong()))
     }
 
-    fn ask_twice(&self, key: &KeyInQuestion<'_>) -> Answer {
-        let of_key = format!("passphrase for new {} key with ID {}: ", self.alias(key), key.id.short());
-        let Some(first) = self.prompt.ask_hidden(&format!("Enter {of_key}")) else {
+    /// Asks for a new passphrase until two answers are alike and long enough.
+    fn ask_twice(
+        &self,
+        what: &str,
+        ended: impl Fn() -> PassphraseError,
+        exhausted: impl Fn() -> PassphraseError,
+    ) -> Result<Passphrase, PassphraseError> {
+        for _ in 0..self.tries.new {
+            match self.ask_once_and_again(what) {
+                Answer::Given(passphrase) => return Ok(passphrase),
+                Answer::EndOfInput if !self.tries.end_of_input_uses_one => return Err(ended()),
+                Answer::EndOfInput | Answer::Unfit => {}
+            }
+        }
+        Err(exhausted())
+    }
+
+    fn ask_once_and_again(&self, what: &str) -> Answer {
+        let Some(first) = self.prompt.ask_hidden(&format!("Enter passphrase for {what}: ")) else {
             return Answer::EndOfInput;
         };
         let first = Passphrase::trimmed(&first);
@@ -282,7 +266,7 @@ impl Passphrases {
             self.prompt.say(TOO_SHORT);
             return Answer::Unfit;
         }
-        let Some(second) = self.prompt.ask_hidden(&format!("Repeat {of_key}")) else {
+        let Some(second) = self.prompt.ask_hidden(&format!("Repeat passphrase for {what}: ")) else {
             return Answer::EndOfInput;
         };
         if Passphrase::trimmed(&second) == first {

@@ -102,6 +102,9 @@ pub fn write(
         return Err(KeyFileError::EmptyPassphrase);
     }
     check_header(role)?;
+    if !key.is_in_memory() {
+        return Err(KeyFileError::Held);
+    }
     let contents = pbes2::encrypt(&private_key_info::write(key), passphrase)?;
     let gun = gun.map(|gun| ("gun", gun.as_str()));
     let headers: Vec<_> = gun.into_iter().chain([("role", role)]).collect();
@@ -181,6 +184,9 @@ pub enum KeyFileError {
     /// Nothing to encrypt with.
     #[error("the passphrase is empty; the key was not written")]
     EmptyPassphrase,
+    /// A key whose private bytes are not here.
+    #[error("the key is held by hardware, which does not give it away; it was not written")]
+    Held,
     /// A role that would break the headers.
     #[error("`{}` cannot be the role of a key file; the key was not written", .0.escape_default())]
     Role(String),

@@ -22,8 +22,10 @@ pub trait Sign: Send + Sync {
 
 /// A signature that could not be made.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
-#[error("key {key} could not sign")]
+#[error("key {key} could not sign{}", reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default())]
 pub struct SignError {
     /// Canonical id of the key.
     pub key: KeyId,
+    /// What its holder said of it, if it is held elsewhere.
+    pub reason: Option<String>,
 }

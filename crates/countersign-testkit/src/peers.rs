@@ -20,6 +20,7 @@ mod notary_client;
 mod notary_server;
 mod notary_signer;
 mod podman;
+mod soft_hsm;
 
 use std::env;
 use std::io::{self, Write as _};
@@ -32,6 +33,7 @@ pub use notary_client::{NotaryClient, PASSPHRASE};
 pub use notary_server::NotaryServer;
 pub use notary_signer::NotarySigner;
 pub use podman::{Podman, PodmanService};
+pub use soft_hsm::SoftHsm;
 
 /// Whether all `programs` are installed. If not, the test that asks is to return: it says here that it skips.
 ///

@@ -1,8 +1,11 @@
 //! Keys: generated, listed, brought in and out, and how passphrases are asked for.
 
+mod backup;
 mod bad_input;
 mod files;
 mod interop;
+mod recovery;
+mod token;
 
 use countersign_testkit::command::Invocation;
 use countersign_testkit::terminal::Terminal;

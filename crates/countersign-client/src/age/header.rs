@@ -58,9 +58,11 @@ pub(super) struct Header {
 
 impl Header {
     /// Writes a header, ready for what follows.
-    pub(super) fn write(stanzas: Vec<Stanza>, file_key: &FileKey) -> Result<Vec<u8>, AgeError> {
+    pub(super) fn write(stanzas: &[Stanza], file_key: &FileKey) -> Result<Vec<u8>, AgeError> {
         let mut text = String::from_utf8_lossy(FIRST_LINE).into_owned();
-        stanzas.iter().for_each(|stanza| stanza.write(&mut text));
+        for stanza in stanzas {
+            stanza.write(&mut text);
+        }
         text.push_str("---");
         let code = hmac::sign(&code_key(file_key)?, text.as_bytes());
         text.push(' ');

@@ -1,4 +1,5 @@
 use super::*;
+use crate::bech32;
 
 fn passphrase(text: &str) -> Passphrase {
     Passphrase::new(text.to_owned())

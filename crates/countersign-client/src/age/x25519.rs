@@ -10,7 +10,8 @@ use zeroize::Zeroizing;
 
 use super::header::{Stanza, decode, encode, malformed};
 use super::stream::{open_once, seal_once};
-use super::{AgeError, FileKey, KEY_BYTES, Key, bech32, derive, random};
+use super::{AgeError, FileKey, KEY_BYTES, Key, derive, random};
+use crate::bech32;
 
 const KIND: &str = "X25519";
 const LABEL: &[u8] = b"age-encryption.org/v1/X25519";

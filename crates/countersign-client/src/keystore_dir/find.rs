@@ -83,20 +83,25 @@ fn entries(dir: &Path, private: &Path) -> Result<Vec<fs::DirEntry>, KeyStoreErro
     Ok(entries)
 }
 
-/// Reads `[dirs/]<id>[_<role>].key`; `None` for every other name.
 fn key_path(private: &Path, path: PathBuf) -> Option<KeyPath> {
-    let name = path.file_name()?.to_str()?.strip_suffix(".key")?;
+    let (id, role, gun) = place_of(path.strip_prefix(private).ok()?)?;
+    Some(KeyPath { id, path, role, gun })
+}
+
+/// Reads `[dirs/]<id>[_<role>].key`, a path below `private`: the id, and role and collection as far as the place says them.
+/// `None` for every other name.
+pub(crate) fn place_of(below: &Path) -> Option<(KeyId, Option<String>, Option<String>)> {
+    let name = below.file_name()?.to_str()?.strip_suffix(".key")?;
     let (id, role) = match name.split_once('_') {
         Some((id, role)) => (id, Some(role.to_owned())),
         None => (name, None),
     };
     let id = id.parse().ok()?;
-    let dirs: Vec<_> =
-        path.parent()?.strip_prefix(private).ok()?.iter().map(|dir| dir.to_string_lossy()).collect();
+    let dirs: Vec<_> = below.parent()?.iter().map(|dir| dir.to_string_lossy()).collect();
     let (role, gun) = match dirs.split_first() {
         Some((first, _)) if first == ROOT_KEYS => (role.or_else(|| Some("root".to_owned())), None),
         Some((first, rest)) if first == TUF_KEYS && !rest.is_empty() => (role, Some(rest.join("/"))),
         _ => (role, None),
     };
-    Some(KeyPath { id, path, role, gun })
+    Some((id, role, gun))
 }

@@ -11,6 +11,7 @@ use countersign_core::sign::SecretKey;
 use zeroize::Zeroizing;
 
 use super::{DirKeyStore, entry_of, find, read};
+use crate::backup::Restored;
 use crate::files;
 use crate::keystore::{KeyEntry, KeyStoreError, belongs_to_collection};
 use crate::passphrase::OpenError;
@@ -206,6 +207,36 @@ impl DirKeyStore {
         let text = sealed.key.write(&header).map_err(unusable)?;
         sealed.is_still_there()?;
         self.replace(id, &text)
+    }
+
+    /// A key's file, not opened, with all that its place says of it in its headers.
+    pub(crate) fn file_of(&self, id: KeyId) -> Result<Zeroizing<Vec<u8>>, KeyStoreError> {
+        let sealed = self.sealed(id)?;
+        let (own, whole) = (sealed.key.header(), sealed.header());
+        if (&own.role, &own.gun) == (&whole.role, &whole.gun) {
+            return Ok(sealed.text);
+        }
+        sealed.key.write(&whole).map_err(|source| KeyStoreError::File { path: sealed.entry.location, source })
+    }
+
+    /// Puts a key's file back, if there is none.
+    pub(crate) fn restore(&self, id: KeyId, text: &[u8]) -> Result<Restored, KeyStoreError> {
+        let path = self.file(id);
+        if find::one(&self.private, id)?.is_some() {
+            return match self.file_of(id) {
+                Ok(here) if *here == text => Ok(Restored::Present),
+                // One that cannot be read may still be the better one; a person has to look.
+                _ => Ok(Restored::Kept),
+            };
+        }
+        if let Ok(key) = key_file::read(text, None)
+            && key.key.id() != id
+        {
+            return Err(KeyStoreError::OtherKey { path, found: key.key.id() });
+        }
+        self.create_directory()?;
+        files::create_private(&path, text).map_err(|source| KeyStoreError::Write { path, source })?;
+        Ok(Restored::Added)
     }
 
     fn sealed(&self, id: KeyId) -> Result<Sealed, KeyStoreError> {

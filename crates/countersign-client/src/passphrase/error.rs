@@ -56,6 +56,32 @@ pub enum PassphraseError {
         /// Answers given.
         tries: u32,
     },
+    /// No usable answer for a file that is to be made.
+    #[error("maximum number of passphrase attempts exceeded for `{}`", file.escape_default())]
+    FileExhausted {
+        /// The file.
+        file: String,
+    },
+    /// A variable that does not open a file or a token.
+    #[error("`{variable}` does not open `{}`", what.escape_default())]
+    WrongFor {
+        /// Its name.
+        variable: &'static str,
+        /// What it was tried on.
+        what: String,
+    },
+    /// A token whose PIN nobody could be asked for.
+    #[error("the PIN of the token `{}` could not be asked for", token.escape_default())]
+    NoPin {
+        /// Its label.
+        token: String,
+    },
+    /// The passphrase command could not be run, ended badly, or said nothing that could be one.
+    #[error("the passphrase command {problem}")]
+    Command {
+        /// What happened.
+        problem: String,
+    },
     /// No usable answer for a new key.
     #[error("maximum number of passphrase attempts exceeded")]
     Exhausted {
@@ -71,7 +97,7 @@ pub enum PassphraseError {
 pub enum OpenError {
     /// No right passphrase.
     #[error(transparent)]
-    Passphrase(PassphraseError),
+    Passphrase(#[from] PassphraseError),
     /// The key file.
     #[error(transparent)]
     File(KeyFileError),

@@ -1,9 +1,15 @@
 //! Passphrases from the environment.
 
 use std::ffi::OsString;
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
 
 use countersign_core::key_file::Passphrase;
 use thiserror::Error;
+use zeroize::Zeroizing;
+
+use super::command::{COMMAND, PassphraseCommand};
 
 const ROOT: &str = "DOCKER_CONTENT_TRUST_ROOT_PASSPHRASE";
 const REPOSITORY: &str = "DOCKER_CONTENT_TRUST_REPOSITORY_PASSPHRASE";
@@ -22,8 +28,33 @@ const NOTARY_DELEGATION: &str = "NOTARY_DELEGATION_PASSPHRASE";
 /// What a passphrase is changed to, where nobody is asked.
 pub const NEW_PASSPHRASE: &str = "COUNTERSIGN_NEW_PASSPHRASE";
 
-const ALL: [&str; 7] = [ROOT, REPOSITORY, TARGET, SNAPSHOT, OFFLINE, TAGGING, NEW_PASSPHRASE];
-const NOTARYS: [&str; 5] = [NOTARY_ROOT, NOTARY_TARGETS, NOTARY_SNAPSHOT, NOTARY_DELEGATION, NEW_PASSPHRASE];
+/// What a backup is encrypted with, where nobody is asked.
+pub const BACKUP_PASSPHRASE: &str = "COUNTERSIGN_BACKUP_PASSPHRASE";
+/// The PIN of a PKCS#11 token, where nobody is asked.
+pub const TOKEN_PIN: &str = "COUNTERSIGN_PKCS11_PIN";
+
+/// Largest file with a passphrase, in bytes.
+const FILE_BYTES: u64 = 64 << 10;
+
+/// Each variable, and the one that names a file in its place.
+const ALL: [(&str, Option<&str>); 9] = [
+    (ROOT, Some("DOCKER_CONTENT_TRUST_ROOT_PASSPHRASE_FILE")),
+    (REPOSITORY, Some("DOCKER_CONTENT_TRUST_REPOSITORY_PASSPHRASE_FILE")),
+    (TARGET, Some("DOCKER_CONTENT_TRUST_TARGET_PASSPHRASE_FILE")),
+    (SNAPSHOT, Some("DOCKER_CONTENT_TRUST_SNAPSHOT_PASSPHRASE_FILE")),
+    (OFFLINE, Some("DOCKER_CONTENT_TRUST_OFFLINE_PASSPHRASE_FILE")),
+    (TAGGING, Some("DOCKER_CONTENT_TRUST_TAGGING_PASSPHRASE_FILE")),
+    (NEW_PASSPHRASE, Some("COUNTERSIGN_NEW_PASSPHRASE_FILE")),
+    (BACKUP_PASSPHRASE, Some("COUNTERSIGN_BACKUP_PASSPHRASE_FILE")),
+    (TOKEN_PIN, Some("COUNTERSIGN_PKCS11_PIN_FILE")),
+];
+const NOTARYS: [(&str, Option<&str>); 5] = [
+    (NOTARY_ROOT, None),
+    (NOTARY_TARGETS, None),
+    (NOTARY_SNAPSHOT, None),
+    (NOTARY_DELEGATION, None),
+    (NEW_PASSPHRASE, Some("COUNTERSIGN_NEW_PASSPHRASE_FILE")),
+];
 
 /// The passphrases that `DOCKER_CONTENT_TRUST_…_PASSPHRASE` variables give, by role.
 ///
@@ -34,12 +65,19 @@ const NOTARYS: [&str; 5] = [NOTARY_ROOT, NOTARY_TARGETS, NOTARY_SNAPSHOT, NOTARY
 /// | snapshot | `REPOSITORY`, `SNAPSHOT`, `TARGET`, `TAGGING` |
 /// | delegations and signers | `REPOSITORY` |
 ///
-/// Values are taken as they are, white space included, as Docker takes them.
+/// Values are taken as they are, white space included, as Docker takes them. A variable that isn't set may have one beside it
+/// that ends in `_FILE` and names a file with the value, from which one line break at the end is taken.
 #[derive(Debug, Default)]
-pub struct PassphraseVariables(Vec<Variable>);
+pub struct PassphraseVariables {
+    variables: Vec<Variable>,
+    command: Option<PassphraseCommand>,
+}
 
+/// A passphrase, and what gave it.
 #[derive(Debug)]
 pub(super) struct Variable {
+    /// The name of the value that was looked up.
+    of: &'static str,
     pub(super) name: &'static str,
     pub(super) passphrase: Passphrase,
 }
@@ -53,7 +91,7 @@ impl PassphraseVariables {
     /// Takes what `lookup` finds, such as `|name| std::env::var_os(name)`.
     ///
     /// # Errors
-    /// [`VariableError`]: a value is not UTF-8.
+    /// [`VariableError`]: a value is not UTF-8, or a file cannot be read.
     pub fn from_lookup(lookup: impl Fn(&str) -> Option<OsString>) -> Result<Self, VariableError> {
         Self::of(&ALL, lookup)
     }
@@ -62,22 +100,33 @@ impl PassphraseVariables {
     /// `NOTARY_SNAPSHOT_PASSPHRASE`, and `NOTARY_DELEGATION_PASSPHRASE` for every other role.
     ///
     /// # Errors
-    /// [`VariableError`]: a value is not UTF-8.
+    /// [`VariableError`]: a value is not UTF-8, or a file cannot be read.
     ///
     /// Source: notary `cmd/notary/main.go` (`getPassphraseRetriever`).
     pub fn from_notary_lookup(lookup: impl Fn(&str) -> Option<OsString>) -> Result<Self, VariableError> {
         Self::of(&NOTARYS, lookup)
     }
 
-    fn of(names: &[&'static str], lookup: impl Fn(&str) -> Option<OsString>) -> Result<Self, VariableError> {
+    fn of(
+        names: &[(&'static str, Option<&'static str>)],
+        lookup: impl Fn(&str) -> Option<OsString>,
+    ) -> Result<Self, VariableError> {
+        let set = |name: &str| lookup(name).filter(|value| !value.is_empty());
         let mut variables = Vec::new();
-        for &name in names {
-            let Some(value) = lookup(name).filter(|value| !value.is_empty()) else { continue };
-            let passphrase =
-                value.into_string().map(Passphrase::new).map_err(|_| VariableError { variable: name })?;
-            variables.push(Variable { name, passphrase });
+        for &(of, file) in names {
+            if let Some(value) = set(of) {
+                variables.push(Variable { of, name: of, passphrase: Passphrase::new(utf8(of, value)?) });
+            } else if let Some((file, path)) = file.and_then(|file| Some((file, set(file)?))) {
+                let passphrase = read(file, Path::new(&path))?;
+                variables.push(Variable { of, name: file, passphrase });
+            }
         }
-        Ok(Self(variables))
+        let command = set(COMMAND).map(|command| utf8(COMMAND, command)).transpose()?;
+        Ok(Self { variables, command: command.map(PassphraseCommand::new) })
+    }
+
+    pub(super) fn command(&self) -> Option<&PassphraseCommand> {
+        self.command.as_ref()
     }
 
     pub(super) fn of_role(&self, role: &str) -> Option<&Variable> {
@@ -94,17 +143,60 @@ impl PassphraseVariables {
         self.named(NEW_PASSPHRASE)
     }
 
-    fn named(&self, name: &str) -> Option<&Variable> {
-        self.0.iter().find(|variable| variable.name == name)
+    pub(super) fn named(&self, name: &str) -> Option<&Variable> {
+        self.variables.iter().find(|variable| variable.of == name)
     }
 }
 
-/// A passphrase variable that is not UTF-8.
-#[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
-#[error("`{variable}` is not UTF-8")]
-pub struct VariableError {
-    /// Its name.
-    pub variable: &'static str,
+impl Variable {
+    /// What a command said.
+    pub(super) fn of_command(passphrase: Passphrase) -> Self {
+        Self { of: COMMAND, name: COMMAND, passphrase }
+    }
+}
+
+fn utf8(variable: &'static str, value: OsString) -> Result<String, VariableError> {
+    value.into_string().map_err(|_| VariableError::NotUtf8 { variable })
+}
+
+/// Reads a file that holds a passphrase.
+fn read(variable: &'static str, path: &Path) -> Result<Passphrase, VariableError> {
+    let unread =
+        |source: io::Error| VariableError::File { variable, path: path.to_owned(), kind: source.kind() };
+    // Never moved to a larger place, so that nothing of it stays behind.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(usize::try_from(FILE_BYTES + 1).unwrap_or_default()));
+    File::open(path).and_then(|file| file.take(FILE_BYTES + 1).read_to_end(&mut bytes)).map_err(unread)?;
+    if bytes.len() as u64 > FILE_BYTES {
+        return Err(unread(io::ErrorKind::FileTooLarge.into()));
+    }
+    let text = std::str::from_utf8(&bytes).map_err(|_| unread(io::ErrorKind::InvalidData.into()))?;
+    let text = text.strip_suffix('\n').map_or(text, |text| text.strip_suffix('\r').unwrap_or(text));
+    if text.is_empty() {
+        return Err(unread(io::ErrorKind::UnexpectedEof.into()));
+    }
+    Ok(Passphrase::new(text.to_owned()))
+}
+
+/// A passphrase variable that cannot be used.
+#[derive(Clone, Debug, Eq, Error, PartialEq)]
+#[non_exhaustive]
+pub enum VariableError {
+    /// It is not UTF-8.
+    #[error("`{variable}` is not UTF-8")]
+    NotUtf8 {
+        /// Its name.
+        variable: &'static str,
+    },
+    /// The file that it names cannot be read, or holds no text of at most 64 KiB.
+    #[error("`{variable}` names `{}`, which holds no passphrase: {kind}", path.display())]
+    File {
+        /// Its name.
+        variable: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        kind: io::ErrorKind,
+    },
 }
 
 #[cfg(test)]
@@ -166,7 +258,38 @@ mod tests {
         use std::os::unix::ffi::OsStringExt as _;
         let answer =
             PassphraseVariables::from_lookup(|name| (name == ROOT).then(|| OsString::from_vec(vec![0xff])));
-        assert_eq!(answer.err(), Some(VariableError { variable: ROOT }));
+        assert_eq!(answer.err(), Some(VariableError::NotUtf8 { variable: ROOT }));
+    }
+
+    #[test]
+    fn file_stands_in_for_a_variable_that_is_not_set() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("passphrase");
+        let lookup = |name: &str| match name {
+            "DOCKER_CONTENT_TRUST_ROOT_PASSPHRASE_FILE" | "DOCKER_CONTENT_TRUST_TARGET_PASSPHRASE_FILE" => {
+                Some(path.clone().into_os_string())
+            }
+            TARGET => Some("of the variable".into()),
+            _ => None,
+        };
+        for (content, expected) in
+            [("a b \n", "a b "), ("a\r\n", "a"), ("a\n\n", "a\n"), ("a", "a"), ("a\r", "a\r")]
+        {
+            std::fs::write(&path, content).expect("ours");
+            let variables = PassphraseVariables::from_lookup(lookup).expect("a file");
+            let of =
+                |role| variables.of_role(role).map(|variable| (variable.name, variable.passphrase.clone()));
+            let file = "DOCKER_CONTENT_TRUST_ROOT_PASSPHRASE_FILE";
+            assert_eq!(of("root"), Some((file, Passphrase::new(expected.to_owned()))), "{content:?}");
+            assert_eq!(of("targets"), Some((TARGET, Passphrase::new("of the variable".to_owned()))));
+        }
+        for content in [&b""[..], b"\n", b"\xff", &vec![b'a'; (64 << 10) + 1]] {
+            std::fs::write(&path, content).expect("ours");
+            assert!(matches!(PassphraseVariables::from_lookup(lookup), Err(VariableError::File { .. })));
+        }
+        std::fs::remove_file(&path).expect("ours");
+        let missing = PassphraseVariables::from_lookup(lookup).err();
+        assert!(matches!(missing, Some(VariableError::File { kind: io::ErrorKind::NotFound, .. })));
     }
 
     #[test]

@@ -21,9 +21,10 @@ use crate::key::{KeyError, KeyId, KeyType, PublicKey};
 use crate::spki::{self, Curve};
 use crate::verify::Method;
 
-/// A private key in memory: ECDSA on P-256, P-384 or P-521, RSA of 2048 to 8192 bits, or Ed25519.
+/// A private key that signs here: in memory (ECDSA on P-256, P-384 or P-521, RSA of 2048 to 8192 bits, or Ed25519), or held by
+/// hardware that signs for it.
 ///
-/// It is wiped when dropped, is neither cloned nor serialised, and does not print.
+/// One in memory is wiped when dropped. None is cloned or serialised, and none prints.
 pub struct SecretKey {
     pair: Pair,
     public: PublicKey,
@@ -34,6 +35,7 @@ enum Pair {
     Ecdsa(Curve, EcdsaKeyPair),
     Rsa(rsa::KeyPair),
     Ed25519(Ed25519KeyPair),
+    Held(Box<dyn Sign>),
 }
 
 impl SecretKey {
@@ -48,6 +50,17 @@ impl SecretKey {
     pub fn generate_ed25519() -> Result<Self, KeyError> {
         let failed = |_| KeyError::Generate { key_type: KeyType::Ed25519 };
         Ok(Self::of_pair(Pair::Ed25519(Ed25519KeyPair::generate().map_err(failed)?)))
+    }
+
+    /// Takes a key that somebody else holds: its bytes are not here, and are written nowhere.
+    pub fn held(holder: Box<dyn Sign>) -> Self {
+        let public = holder.public_key().clone();
+        Self { id: public.id(), pair: Pair::Held(holder), public }
+    }
+
+    /// Whether the private bytes are here, so that the key can be written to a file.
+    pub fn is_in_memory(&self) -> bool {
+        !matches!(self.pair, Pair::Held(_))
     }
 
     /// Takes a private key in the form that `key_type` has in memory and in a signer's database, or as PKCS#8.
@@ -77,7 +90,8 @@ impl SecretKey {
         ecdsa(curve, bytes).map(Self::of_pair).ok_or(KeyError::Private { key_type: KeyType::Ecdsa })
     }
 
-    /// The private key in the first form that [`SecretKey::from_private_bytes`] names for its type.
+    /// The private key in the first form that [`SecretKey::from_private_bytes`] names for its type. Nothing for a key that is
+    /// held elsewhere.
     pub fn to_private_bytes(&self) -> Zeroizing<Vec<u8>> {
         // The encoders only fail for want of memory; an empty key is refused wherever it is read.
         Zeroizing::new(self.encode().unwrap_or_default())
@@ -97,7 +111,7 @@ impl SecretKey {
     pub(crate) fn curve(&self) -> Option<Curve> {
         match self.pair {
             Pair::Ecdsa(curve, _) => Some(curve),
-            Pair::Rsa(_) | Pair::Ed25519(_) => None,
+            Pair::Rsa(_) | Pair::Ed25519(_) | Pair::Held(_) => None,
         }
     }
 
@@ -107,9 +121,15 @@ impl SecretKey {
             Pair::Ecdsa(curve, pair) => sign_ecdsa(*curve, pair, signed)
                 .and_then(|fixed| spki::fixed_to_der(*curve, &fixed).ok_or(Unspecified)),
             Pair::Rsa(pair) => sign_rsa(pair, &RSA_PKCS1_SHA256, signed),
+            Pair::Held(holder) => match (holder.sign(signed)?, spki::Spki::parse(self.public.as_bytes())) {
+                ((Method::Ecdsa, fixed), Some(spki::Spki::Ecdsa { curve, .. })) => {
+                    spki::fixed_to_der(curve, &fixed).ok_or(Unspecified)
+                }
+                _ => Err(Unspecified),
+            },
             Pair::Ed25519(_) => Err(Unspecified),
         };
-        signature.map_err(|_| SignError { key: self.id })
+        signature.map_err(|_| SignError { key: self.id, reason: None })
     }
 
     fn of_pair(pair: Pair) -> Self {
@@ -123,6 +143,7 @@ impl SecretKey {
                 PublicKey::new(KeyType::Rsa, spki)
             }
             Pair::Ed25519(pair) => PublicKey::new(KeyType::Ed25519, pair.public_key().as_ref().to_vec()),
+            Pair::Held(holder) => holder.public_key().clone(),
         };
         Self { id: public.id(), pair, public }
     }
@@ -141,6 +162,7 @@ impl SecretKey {
                 let seed: Curve25519SeedBin<'_> = pair.seed()?.as_be_bytes()?;
                 Ok([self.public.as_bytes(), seed.as_ref(), self.public.as_bytes()].concat())
             }
+            Pair::Held(_) => Err(Unspecified),
         }
     }
 }
@@ -157,8 +179,9 @@ impl Sign for SecretKey {
             Pair::Ed25519(pair) => {
                 pair.try_sign(message).map(|bytes| (Method::Eddsa, bytes.as_ref().to_vec()))
             }
+            Pair::Held(holder) => return holder.sign(message),
         };
-        signature.map_err(|_| SignError { key: self.id })
+        signature.map_err(|_| SignError { key: self.id, reason: None })
     }
 }
 
@@ -272,6 +295,24 @@ mod tests {
         assert!(SecretKey::from_private_bytes(KeyType::Ed25519, &bytes).is_err());
         bytes[64..].copy_from_slice(other.public_key().as_bytes());
         assert!(SecretKey::from_private_bytes(KeyType::Ed25519, &bytes).is_err());
+    }
+
+    #[test]
+    fn key_that_is_held_elsewhere_signs_and_is_never_written() {
+        for curve in [Curve::P256, Curve::P384] {
+            let (id, key) = (generate(curve).id(), generate(curve));
+            let held = SecretKey::held(Box::new(key));
+            assert!(held.id() != id && !held.is_in_memory() && held.to_private_bytes().is_empty());
+            let (method, signature) = held.sign(b"message").expect("a signature");
+            assert!(accepts(held.public_key(), method.name(), b"message", &signature));
+            let now = "2026-11-26T00:00:00Z".parse().expect("a time");
+            let gun = "example.com/app".parse().expect("a GUN");
+            let certificate = crate::certificate::self_signed(&gun, &held, now).expect("a certificate");
+            assert_eq!(certificate.canonical_id().expect("a certificate"), held.id());
+            let passphrase = crate::key_file::Passphrase::new("password1".to_owned());
+            let refused = crate::key_file::write(&held, "root", None, &passphrase);
+            assert_eq!(refused, Err(crate::key_file::KeyFileError::Held));
+        }
     }
 
     #[test]

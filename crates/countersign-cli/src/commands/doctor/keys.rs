@@ -7,6 +7,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::sync::Arc;
 
+use countersign_client::backup::BackupRecord;
 use countersign_client::keystore::{KeyEntry, KeyStore as _};
 use countersign_client::keystore_dir::DirKeyStore;
 use countersign_client::passphrase::{PassphraseVariables, Passphrases, Tries};
@@ -15,7 +16,9 @@ use countersign_client::prompt::Nobody;
 use super::finding::Finding;
 use crate::context::Context;
 use crate::report::one_line;
+use crate::time::minute;
 
+const BACK_UP: &str = "a lost key cannot be made again: `countersign key backup FILE`";
 const OTHERS_WRITE: u32 = 0o022;
 const OTHERS_DO_ANYTHING: u32 = 0o077;
 
@@ -61,6 +64,7 @@ pub(super) fn check(context: &Context) -> Vec<Finding> {
         Ok(list) => {
             findings.insert(0, count(&list.keys, keys.path()));
             findings.extend(list.keys.iter().flat_map(key));
+            findings.extend(backup(&list.keys, &dir));
             findings.extend(list.unreadable.iter().map(|error| {
                 let finding = Finding::fail("keys", one_line(error));
                 finding.hint("restore it from a backup, or remove it if nothing needs it")
@@ -102,6 +106,24 @@ fn key(key: &KeyEntry) -> Vec<Finding> {
         ));
     }
     findings
+}
+
+/// Whether keys came after the last backup.
+fn backup(keys: &[KeyEntry], trust_dir: &Path) -> Option<Finding> {
+    let record = match BackupRecord::load(trust_dir) {
+        Ok(record) => record,
+        Err(error) => return Some(Finding::warn("keys", one_line(&error)).hint(BACK_UP)),
+    };
+    let missing = keys.iter().filter(|key| record.of(key.id).is_none()).count();
+    let last = record.backups.last().map(|backup| minute(backup.time));
+    let text = match (missing, last) {
+        (0, _) => return None,
+        // There may be one that was made otherwise, so nothing is wrong with that.
+        (_, None) => return Some(Finding::ok("keys", "no backup of the keys was made here").hint(BACK_UP)),
+        (1, Some(last)) => format!("1 key is newer than the last backup, of {last}"),
+        (count, Some(last)) => format!("{count} keys are newer than the last backup, of {last}"),
+    };
+    Some(Finding::warn("keys", text).hint(BACK_UP))
 }
 
 fn mode(path: &Path) -> Option<u32> {

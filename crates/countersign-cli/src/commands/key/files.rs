@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, Permissions};
 use std::io::{Read as _, Write as _};
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
 
 use anyhow::Context as _;
@@ -28,6 +28,11 @@ pub(super) fn read(path: &Path, max: usize) -> anyhow::Result<(Zeroizing<Vec<u8>
         .and_then(|file| file.take(size as u64).read_to_end(&mut content))
         .with_context(unread)?;
     Ok((content, metadata.mode() & 0o7777))
+}
+
+/// Makes a directory and what is missing above it, for its owner alone.
+pub(super) fn create_private_dir(path: &Path) -> std::io::Result<()> {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
 /// Writes a file for its owner alone, whole or not at all; in the place of another only with `force`.

@@ -112,7 +112,7 @@ fn keep(opened: &Opened, store: &DirKeyStore) -> Result<Stored, KeyStoreError> {
     };
     // One that is too short for a new key is no reason to keep a key weak.
     let own = opened.passphrase.as_ref().filter(|passphrase| passphrase.len() >= MIN_BYTES);
-    let passphrase = match (passphrases.for_new_unasked(role).map_err(KeyStoreError::Passphrase)?, own) {
+    let passphrase = match (passphrases.for_new_unasked(question).map_err(KeyStoreError::Passphrase)?, own) {
         (Some(variable), _) => variable,
         (None, Some(own)) => own.clone(),
         (None, None) => passphrases.for_new(question).map_err(KeyStoreError::Passphrase)?,

@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
+use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use countersign_client::keystore::{KeyEntry, KeyStore as _};
+use countersign_client::keystore::KeyEntry;
 use countersign_client::keystore_dir::DirKeyStore;
 use countersign_core::key::KeyId;
 use countersign_core::time::DateTime;
@@ -42,7 +43,7 @@ pub(crate) struct Args {
 pub(crate) async fn run(args: &Args, app: &App) -> anyhow::Result<ExitStatus> {
     let printer = app.printer();
     let store = app.key_store()?;
-    let mut list = store.list()?;
+    let mut list = app.signing_keys()?.list()?;
     list.keys.sort_by(|left, right| order(left).cmp(&order(right)));
     for problem in &list.unreadable {
         printer.warn(report::one_line(problem));
@@ -65,8 +66,14 @@ pub(crate) async fn run(args: &Args, app: &App) -> anyhow::Result<ExitStatus> {
         let headings = ["NAME", "ROLES", "KEY ID", "LOCATION", "LAST USED", "EXPIRES", "COLLECTIONS"];
         printer.data_text(&format!("\n{}\n", table(headings, &rows)))?;
     } else {
-        let location = keep_end(&store.path().display().to_string(), LOCATION_WIDTH);
-        let rows: Vec<_> = list.keys.iter().map(|key| row(key, &location)).collect();
+        let files = keep_end(&store.path().display().to_string(), LOCATION_WIDTH);
+        let location = |key: &KeyEntry| match key.location.strip_prefix(store.path()) {
+            Ok(_) => files.clone(),
+            Err(_) => {
+                keep_end(&key.location.display().to_string(), LOCATION_WIDTH).escape_debug().to_string()
+            }
+        };
+        let rows: Vec<_> = list.keys.iter().map(|key| row(key, &location(key))).collect();
         printer.data_text(&format!("\n{}\n", table(["ROLE", "GUN", "KEY ID", "LOCATION"], &rows)))?;
     }
     Ok(if list.unreadable.is_empty() { ExitStatus::Success } else { ExitStatus::Failure })
@@ -110,11 +117,17 @@ fn long_row(key: &KeyEntry, uses: &[Use], last_used: Option<DateTime>, app: &App
         key.role.escape_debug().to_string(),
         roles.into_iter().collect::<Vec<_>>().join(", "),
         key.id.to_string(),
-        keep_end(&key.location.parent().unwrap_or(&key.location).display().to_string(), LOCATION_WIDTH),
+        location(&key.location),
         last_used.map(|at| ago(at, now)).unwrap_or_default(),
         expires.map(minute).unwrap_or_default(),
         collections,
     ]
+}
+
+/// The directory of a file; a token as it is.
+fn location(path: &Path) -> String {
+    let place = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(path);
+    keep_end(&place.display().to_string(), LOCATION_WIDTH).escape_debug().to_string()
 }
 
 fn json(key: &KeyEntry, uses: &[Use], last_used: Option<DateTime>) -> serde_json::Value {

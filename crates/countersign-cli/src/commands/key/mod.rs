@@ -1,5 +1,6 @@
 //! `key`: the private keys of this user.
 
+mod backup;
 mod chosen;
 mod export;
 mod files;
@@ -7,16 +8,20 @@ mod generate;
 mod import;
 mod list;
 mod passwd;
+mod recovery;
 mod refusal;
 mod remove;
 mod rename;
+mod restore;
 mod role;
 mod rotate;
+mod token;
 mod uses;
 
 use clap::Subcommand;
 
 pub(crate) use self::refusal::KeyRefusal;
+pub(crate) use self::restore::OpenBackupError;
 use crate::app::App;
 use crate::exit::ExitStatus;
 
@@ -37,6 +42,11 @@ enum Verb {
     Remove(remove::Args),
     Passwd(passwd::Args),
     Rename(rename::Args),
+    Backup(backup::Args),
+    Restore(restore::Args),
+    Recovery(recovery::Args),
+    Tokens(token::ListArgs),
+    Copy(token::CopyArgs),
 }
 
 /// Runs a verb.
@@ -50,5 +60,10 @@ pub(crate) async fn run(args: &Args, app: &App) -> anyhow::Result<ExitStatus> {
         Verb::Remove(args) => remove::run(args, app),
         Verb::Passwd(args) => passwd::run(args, app),
         Verb::Rename(args) => rename::run(args, app),
+        Verb::Backup(args) => backup::run(args, app),
+        Verb::Restore(args) => restore::run(args, app),
+        Verb::Recovery(args) => recovery::run(args, app),
+        Verb::Tokens(args) => token::list(args, app),
+        Verb::Copy(args) => token::copy(args, app),
     }
 }

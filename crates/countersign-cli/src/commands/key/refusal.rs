@@ -23,6 +23,12 @@ pub(crate) enum KeyRefusal {
     /// No key at all.
     #[error("there is no key to export")]
     Nothing,
+    /// A token without a module that reaches it.
+    #[error("no PKCS#11 module is named; no token can be used")]
+    NoModule,
+    /// Nothing to back up.
+    #[error("there is no key to back up; nothing was written")]
+    NothingToBackUp,
     /// A file that others can read, with a key that needs no passphrase.
     #[error("`{}` is not encrypted, and others may read it (mode {mode:04o}); nothing was imported", path.display())]
     Open {
@@ -80,7 +86,10 @@ impl KeyRefusal {
             Self::Unknown { .. } | Self::Ambiguous { .. } => {
                 "`countersign key list` shows the keys that are here"
             }
-            Self::Nothing => "`countersign key generate` makes one",
+            Self::Nothing | Self::NothingToBackUp => "`countersign key generate` makes one",
+            Self::NoModule => {
+                "`COUNTERSIGN_PKCS11_MODULE` names the library of the token's maker, such as /usr/lib/x86_64-linux-gnu/libykcs11.so"
+            }
             Self::Open { path, .. } => return format!("chmod 600 {}", path.display()),
             Self::OtherKey { .. } => "two key files may have been mixed up; nobody but their owner can tell",
             Self::NoCollection { .. } => "`--gun` says of which",
@@ -89,7 +98,7 @@ impl KeyRefusal {
             }
             Self::FileExists { .. } => "`--force` replaces it",
             Self::LastCopy { .. } => {
-                "what it signed can never be signed again without it: `countersign key export` makes a copy, `--force` removes it"
+                "what it signed can never be signed again without it: `countersign key backup` makes a copy, `--force` removes it"
             }
         };
         text.to_owned()

@@ -124,3 +124,31 @@ fn long_list_says_what_keys_sign_and_until_when() {
     assert!(root.contains("/team/app, ") && root.contains("/team/web"), "{root}");
     assert!(root.contains("ago") || root.contains("just now"), "{root}");
 }
+
+#[test]
+fn passphrases_come_from_files_and_commands_and_a_wrong_one_ends_at_once() {
+    let world = World::new();
+    world.write("passphrase", format!("{PASSPHRASE}\n"));
+    let generate = world.program(&["key", "generate", "--role", "alice"]);
+    generate.env("DOCKER_CONTENT_TRUST_REPOSITORY_PASSPHRASE_FILE", "passphrase").run().expect_success();
+    let id = ids(&world).remove(0);
+    let same = |command: &str| {
+        let passwd = world.program(&["key", "passwd", "--same", &id]);
+        passwd.env("COUNTERSIGN_PASSPHRASE_COMMAND", command).run()
+    };
+    same("cat passphrase").expect_success();
+    let asked = format!("test $COUNTERSIGN_KEY_ID/$COUNTERSIGN_KEY_ROLE = {id}/alice && cat passphrase");
+    same(&asked).expect_success();
+    for (command, said) in [
+        ("echo wrong one", "`COUNTERSIGN_PASSPHRASE_COMMAND` is not the passphrase of key"),
+        ("exit 7", "the passphrase command failed: exit status: 7"),
+    ] {
+        let text = same(command).expect_code(1).stderr;
+        assert!(text.contains(said), "{text}");
+        assert!(!text.contains("Enter passphrase"), "nobody is asked instead: {text}");
+    }
+    let missing = world.program(&["key", "passwd", "--same", &id]);
+    let missing = missing.env("DOCKER_CONTENT_TRUST_REPOSITORY_PASSPHRASE_FILE", "nowhere").run();
+    let text = missing.expect_code(1).stderr;
+    assert!(text.contains("names `nowhere`, which holds no passphrase"), "{text}");
+}

@@ -6,16 +6,16 @@ const ALPHABET: &[u8; 32] = b"qpzry9x8gf2tvdw0s3jn54khce6mua7l";
 const CHECKSUM_CHARS: usize = 6;
 
 /// Writes `bytes` with the prefix `hrp`, in lower case.
-pub(super) fn encode(hrp: &str, bytes: &[u8]) -> String {
+pub(crate) fn encode(hrp: &str, bytes: &[u8]) -> String {
     let mut values = regroup(bytes, 8, 5, true).unwrap_or_default();
     let checksum = polymod(&expanded(hrp, &values, &[0; CHECKSUM_CHARS])) ^ 1;
-    values.extend((0..6).map(|index| ((checksum >> (5 * (5 - index))) & 31) as u8));
+    values.extend((0..6).filter_map(|index| u8::try_from(checksum >> (5 * (5 - index)) & 31).ok()));
     let text = values.iter().map(|value| char::from(ALPHABET[usize::from(*value)]));
     [hrp, "1"].into_iter().flat_map(str::chars).chain(text).collect()
 }
 
 /// Reads text with the prefix `hrp`, all in lower or all in upper case.
-pub(super) fn decode(hrp: &str, text: &str) -> Option<Vec<u8>> {
+pub(crate) fn decode(hrp: &str, text: &str) -> Option<Vec<u8>> {
     let lower = text.to_ascii_lowercase();
     if text != lower && text != text.to_ascii_uppercase() {
         return None;
@@ -41,7 +41,7 @@ fn polymod(values: &[u8]) -> u32 {
     let mut checksum = 1_u32;
     for value in values {
         let top = checksum >> 25;
-        checksum = (checksum & 0x01ff_ffff) << 5 ^ u32::from(*value);
+        checksum = ((checksum & 0x01ff_ffff) << 5) ^ u32::from(*value);
         for (bit, generator) in GENERATOR.iter().enumerate() {
             if top >> bit & 1 == 1 {
                 checksum ^= generator;
@@ -60,13 +60,13 @@ fn regroup(values: &[u8], from: u32, to: u32, pad: bool) -> Option<Vec<u8>> {
         bits += from;
         while bits >= to {
             bits -= to;
-            groups.push((buffer >> bits & mask) as u8);
+            groups.push(u8::try_from(buffer >> bits & mask).ok()?);
         }
     }
     let rest = buffer << (to - bits) & mask;
     if pad {
         if bits > 0 {
-            groups.push(rest as u8);
+            groups.push(u8::try_from(rest).ok()?);
         }
     } else if bits >= from || rest != 0 {
         return None;
