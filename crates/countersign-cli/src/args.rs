@@ -32,6 +32,8 @@ Variables:
   COUNTERSIGN_PKCS11_MODULE                   the library through which keys in hardware are used
   DOCKER_CONTENT_TRUST                        whether the shim enforces trust
   DOCKER_CONFIG                               Docker's configuration directory
+  COUNTERSIGN_ENGINE                          who keeps the images: docker, podman or local
+  DOCKER_HOST, DOCKER_CONTEXT                 the Docker daemon, as with Docker
   XDG_DATA_HOME                               where images are kept, in `countersign/images`
   HTTPS_PROXY, NO_PROXY, SSL_CERT_FILE        as everywhere
   NO_COLOR                                    no colours

@@ -49,6 +49,16 @@ impl World {
         std::fs::write(path, content).expect("a file can be written");
     }
 
+    /// Puts a script into the home directory, to be run as a program.
+    ///
+    /// Another program writes it: a file that is open here, and so in children of other tests, can't be run.
+    pub(crate) fn script(&self, path: &str, text: &str) {
+        self.write("script", text);
+        let to = self.path(path);
+        std::fs::create_dir_all(to.parent().expect("a directory")).expect("directories can be made");
+        Invocation::of("install").args(["-m", "755"]).arg(self.path("script")).arg(to).run().expect_success();
+    }
+
     /// The program with these arguments, not yet run.
     pub(crate) fn program(&self, args: &[&str]) -> Invocation {
         self.program_at(Path::new(env!("CARGO_BIN_EXE_countersign")), args)

@@ -1,7 +1,5 @@
 //! Which engine is chosen, and what `doctor` says of it.
 
-use std::os::unix::fs::PermissionsExt as _;
-
 use crate::world::World;
 
 /// Nothing is chosen, and no program is found.
@@ -38,9 +36,7 @@ fn engine_is_local_where_there_is_no_other() {
     let expected = "ok    engine   `local` at `<home>/.local/share/countersign/images`, because no daemon answers at \
                     unix:///var/run/docker.sock, and podman is not here";
     assert_eq!(engine(&world), expected);
-    world.write("bin/podman", "#!/bin/sh\n");
-    let mode = std::fs::Permissions::from_mode(0o755);
-    std::fs::set_permissions(world.path("bin/podman"), mode).expect("a mode");
+    world.script("bin/podman", "#!/bin/sh\n");
     let expected = "ok    engine   `podman` at `<home>/bin/podman`, because it is installed, and its service does not answer";
     assert_eq!(engine(&world), expected);
 }

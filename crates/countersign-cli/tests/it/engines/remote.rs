@@ -1,7 +1,6 @@
 //! Daemons on other machines: TLS, contexts and `ssh`, as Docker's client reaches them.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
 
 use countersign_core::digest::Digest;
 use countersign_testkit::peers::{DockerDaemon, present_or_skip};
@@ -76,10 +75,7 @@ fn ssh_runs_dockers_own_relay() {
         alice.path("ssh.log").display(),
         daemon.host()
     );
-    let install = |script: &str| {
-        alice.write("bin/ssh", script);
-        fs::set_permissions(alice.path("bin/ssh"), fs::Permissions::from_mode(0o755)).expect("a mode");
-    };
+    let install = |script: &str| alice.script("bin/ssh", script);
     install(&ssh);
     let path = format!("{}:/usr/local/bin:/usr/bin:/bin", alice.path("bin").display());
     let host = "ssh://alice@d.example:2222";
