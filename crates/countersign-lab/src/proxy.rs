@@ -35,6 +35,7 @@ use std::time::Duration;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use axum::{Extension, Router};
+use bytes::Bytes;
 use countersign_core::name::Gun;
 use http::{Method, StatusCode};
 use tokio::time::sleep;
@@ -97,6 +98,12 @@ impl Proxy {
         let memory = Memory::of(&self.inner.upstream, gun).await?;
         lock(&self.inner.memories).insert(name.to_owned(), Arc::new(memory));
         Ok(())
+    }
+
+    /// Remembers under `name`, for [`Proxy::replay`], files that somebody made up for `gun`, by role and in their order: of
+    /// several for one role the last one is current, and the others are found by version and by checksum.
+    pub fn forge(&self, name: &str, gun: &Gun, files: impl IntoIterator<Item = (String, Bytes)>) {
+        lock(&self.inner.memories).insert(name.to_owned(), Arc::new(Memory::of_forged(gun, files)));
     }
 
     /// Answers for the collection remembered as `name` with what was remembered, and 404 to files that were not there.

@@ -2,7 +2,12 @@
 
 #![expect(clippy::expect_used, reason = "a test says what it needs")]
 
+#[path = "../../../countersign-core/tests/it/simulator.rs"]
+#[expect(dead_code, reason = "the core's tests edit collections in more ways than these")]
+mod collection;
+
 mod archives;
+mod attacks;
 mod demo;
 mod docker;
 mod doctor;

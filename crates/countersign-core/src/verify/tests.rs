@@ -230,3 +230,49 @@ fn rsa_below_2048_bits_is_refused() {
     assert!(!accepts(&key, "rsapkcs1v15", MESSAGE, &decode(RSA_1024_PKCS1)));
     assert!(!accepts(&pem_of(&key), "pycrypto-pkcs#1 pss", MESSAGE, &decode(RSA_1024_PSS)));
 }
+
+// Made with OpenSSL 3.0: `openssl genrsa -3 2048`, and signatures over MESSAGE with it. The forged one is the cube root of a number
+// that begins like a padded digest and ends in rubbish (Bleichenbacher, 2006).
+const RSA_E3: &str = "\
+    MIIBIDANBgkqhkiG9w0BAQEFAAOCAQ0AMIIBCAKCAQEAtCvrapjvSKMCm5GUci2y1WkDk9BiLJDbgfBdkRfaCZMPwJTQObQ2\
+    BfYjnn7ycs1D0MnjjKaNXQ6bd9eezasSc1O+QgW2tggl+U4wBZId8FlA3W1T/WQvOpHUgh2imKSEttbaZlrdK5LJOpg3yeLf\
+    oH6dfKTWfMUYz5QfnKE//fw5ZA3ohhBswhpriBlfNpwEI37InEludAlFNJCAWYH4BOspWetY90x0JsiYKMVxi6oWtrFykgBE\
+    Nq3aA/44WDoYjSZgSY9eMiAmphljDkZs+2BJFWxpvtbOT95weq8jwvoWK/YcWLs8PqufNrWOw3BMv4ye0P8kY8n6rlSHQ4aR\
+    aQIBAw==";
+const RSA_E3_PKCS1: &str = "\
+    aFXkO6ci1QQUFUVLcl8yM+WHWagz2yY4gfgwc5Yw+GN6Nu4SiGeqG1rs7XoZLp6f06RHk5gbv30rXQJakWBfC0eBjxlgFn4D\
+    dIn+3HtltZ18hKluump27CJptR0PIX7jFilV7ygdXzRecfCLDlnHSEZQ/uyEmyUBigMAQkREEIzB1bLEGq3qLP7JzICkXlNR\
+    gvzlOCx3WCWdpU48XL+53q79JgOx8rm6ARxZeslhrUyWjAcoPH3y6ve/n/jCRD0xIkkIprQ5oFgztL7XS+NXP9/bXhki9ac8\
+    cNptXp4P67Sc99DoDqNL8U3D5aAH/m4dExzZaYG33ixJ3OgXoybRtA==";
+const RSA_E3_PSS: &str = "\
+    KcSH30mBz/aN9HC/SmvxhzMAJeKItmvBcp8x6OUtizd3xyU6vq73Gvk980TTBrmyC4yJCF8EKn19BPPlnyiKP5eULFdcM/bm\
+    PN9v4kh0hsnqRQFPq953PcIRT/cuNp9iHObqIFYHi/flRHi2yxBZ/Kt3CRBwN1yk/IHDX+Nd3NZ8gwygwxCloiuCUjXSZGBA\
+    Du9ui4TABGRyWNDJU/NEzZYKXWIi8bkGvSKMyVpuAIh+7MO6OclXlYuXnrz8XhUmVG6LWrooB+06gOGCDPIJhBcYR+aazAhe\
+    MI3j/HbAO9LLt9Lg47ZcF/9pDk4Fg+p1njMb68M/vxoedEJRKDDEUQ==";
+const RSA_E3_FORGED: &str = "\
+    AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\
+    AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\
+    AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAMsv9SnrceQVYPXZ1IPUWQHWRdtN4JvLvY649x60k2APNjIYPCaf/h0/y9g0P\
+    0FKj0DWtGQ3Y4szBec9TU479O68WVmhwiIu83gUSXqIg72imnTqXCw==";
+/// The same modulus with the exponent 1: a padded digest is its own signature.
+const RSA_E1: &str = "\
+    MIIBIDANBgkqhkiG9w0BAQEFAAOCAQ0AMIIBCAKCAQEAtCvrapjvSKMCm5GUci2y1WkDk9BiLJDbgfBdkRfaCZMPwJTQObQ2\
+    BfYjnn7ycs1D0MnjjKaNXQ6bd9eezasSc1O+QgW2tggl+U4wBZId8FlA3W1T/WQvOpHUgh2imKSEttbaZlrdK5LJOpg3yeLf\
+    oH6dfKTWfMUYz5QfnKE//fw5ZA3ohhBswhpriBlfNpwEI37InEludAlFNJCAWYH4BOspWetY90x0JsiYKMVxi6oWtrFykgBE\
+    Nq3aA/44WDoYjSZgSY9eMiAmphljDkZs+2BJFWxpvtbOT95weq8jwvoWK/YcWLs8PqufNrWOw3BMv4ye0P8kY8n6rlSHQ4aR\
+    aQIBAQ==";
+const RSA_E1_PKCS1: &str = "\
+    AAH/////////////////////////////////////////////////////////////////////////////////////////////\
+    ////////////////////////////////////////////////////////////////////////////////////////////////\
+    ////////////////////////////////////////////////////////////////////////////////ADAxMA0GCWCGSAFl\
+    AwQCAQUABCDUfIqMsXMxtaakByi0KH6ftcKx2hz7bT18HuZZqZ5T0g==";
+
+#[test]
+fn rsa_exponent_of_one_is_refused_and_three_admits_no_forgery() {
+    let three = PublicKey::new(KeyType::Rsa, decode(RSA_E3));
+    assert!(accepts(&three, "rsapkcs1v15", MESSAGE, &decode(RSA_E3_PKCS1)));
+    assert!(accepts(&three, "rsapss", MESSAGE, &decode(RSA_E3_PSS)));
+    assert!(!accepts(&three, "rsapkcs1v15", MESSAGE, &decode(RSA_E3_FORGED)));
+    let one = PublicKey::new(KeyType::Rsa, decode(RSA_E1));
+    assert!(!accepts(&one, "rsapkcs1v15", MESSAGE, &decode(RSA_E1_PKCS1)));
+}

@@ -62,6 +62,17 @@ impl Memory {
         Ok(memory)
     }
 
+    /// What somebody made up for `gun`: files by role, the roots first. A role's last file is its current one.
+    pub(super) fn of_forged(gun: &Gun, files: impl IntoIterator<Item = (String, Bytes)>) -> Self {
+        let mut memory = Self { gun: gun.to_string(), files: BTreeMap::new() };
+        for (role, bytes) in files {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+            memory.keep(&format!("{role}.json"), &Remembered { headers, bytes });
+        }
+        memory
+    }
+
     /// Whether `file` belongs to the collection.
     pub(super) fn is_of(&self, file: &TrustFile) -> bool {
         self.gun == file.gun

@@ -195,3 +195,29 @@ async fn delay_shows_which_requests_wait_for_others() {
     assert!(in_a_row.took >= Duration::from_millis(200));
     assert_eq!((proxy.exchanges().len(), proxy.round_trips()), (2, 2));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn forged_files_are_found_by_name_version_and_checksum() {
+    if !present_or_skip(&["curl"]) {
+        return;
+    }
+    let router = Router::new().route("/v2/{*rest}", get(|| async { "upstream" }));
+    let proxy = Proxy::start(Upstream::router(router), None).await.expect("a loopback port is free");
+    let (one, two) = (r#"{"signed":{"version":1}}"#, r#"{"signed":{"version":2}}"#);
+    proxy.forge("forged", &gun(), [one, two].map(|file| ("root".to_owned(), file.into())));
+    proxy.replay("forged");
+    let checksum = countersign_core::digest::Digest::sha256(one.as_bytes()).hex();
+    for (file, expected) in [
+        ("root.json".to_owned(), ("200", two)),
+        ("1.root.json".to_owned(), ("200", one)),
+        ("2.root.json".to_owned(), ("200", two)),
+        (format!("root.{checksum}.json"), ("200", one)),
+    ] {
+        let (status, body) = answer(&curl(&[&format!("{}/v2/{GUN}/_trust/tuf/{file}", proxy.url())]));
+        assert_eq!((status.as_str(), body.as_str()), expected, "{file}");
+    }
+    let (status, _) = answer(&curl(&[&format!("{}/v2/{GUN}/_trust/tuf/targets.json", proxy.url())]));
+    assert_eq!(status, "404");
+    let (_, body) = answer(&curl(&[&format!("{}/v2/example.com/other/_trust/tuf/root.json", proxy.url())]));
+    assert_eq!(body, "upstream");
+}

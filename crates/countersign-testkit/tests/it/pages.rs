@@ -18,6 +18,9 @@ use countersign_testkit::peers::peers_dir_or_skip;
 
 /// Modules whose every test must be named on a page.
 const CATALOGUES: &[(&str, &str)] = &[
+    ("crates/countersign-cli/tests/it/attacks", "docs/security/attacks.md"),
+    ("crates/countersign-client/tests/it/attacks", "docs/security/attacks.md"),
+    ("crates/countersign-client/tests/it/attacks.rs", "docs/security/attacks.md"),
     ("crates/countersign-server/tests/it/upload.rs", "docs/security/attacks.md"),
     ("crates/countersign-server/tests/it/verdicts", "docs/security/attacks.md"),
 ];
