@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    demo, doctor, generate, images, key, load, login, logout, pull, push, repo, save, server, tuf, why,
+    demo, doctor, generate, images, key, load, login, logout, policy, pull, push, repo, save, server, tuf,
+    why,
 };
 
 /// Content trust for container images: a publisher signs what a tag means, and nobody gets anything else
@@ -24,6 +25,9 @@ Variables:
                                               and every other registry its own host
   DOCKER_CONTENT_TRUST_ROOT_PASSPHRASE        opens the root key
   DOCKER_CONTENT_TRUST_REPOSITORY_PASSPHRASE  opens every other key
+  COUNTERSIGN_POLICY                          a policy file that comes before yours
+  COUNTERSIGN_PINS                            pins, or the path of a file of them (it begins with `/` or `.`)
+  CI                                          where it is set, first use without a pin prints the line to commit
   DOCKER_CONFIG                               Docker's configuration directory
   XDG_DATA_HOME                               where images are kept, in `countersign/images`
   HTTPS_PROXY, NO_PROXY, SSL_CERT_FILE        as everywhere
@@ -32,7 +36,9 @@ Variables:
 
 Files:
   ~/.docker/trust/private                     private keys
-  ~/.docker/trust/policy.toml                 your policy; /etc/countersign/policy.toml is the system's
+  ~/.config/countersign/policy.toml           your policy, else ~/.docker/trust/policy.toml;
+                                              /etc/countersign/policy.toml is the system's
+  ~/.config/countersign/pins                  your pins: a repository and the id of its root key on each line
   ~/.docker/tls/HOST:PORT/ca.crt              the authority of a trust server or a registry
 
 Exit codes:
@@ -63,6 +69,7 @@ pub(crate) enum Command {
     Login(login::Args),
     Logout(logout::Args),
     Why(why::Args),
+    Policy(policy::Args),
     Repo(repo::Args),
     Key(key::Args),
     Tuf(tuf::Args),

@@ -18,6 +18,8 @@ mod status;
 mod table;
 mod terminal;
 mod time;
+mod unsigned;
+mod unwritten;
 mod verdict;
 
 use std::ffi::OsString;

@@ -9,6 +9,8 @@ use countersign_core::name::Gun;
 use countersign_registry::reference::ImageReference;
 use thiserror::Error;
 
+use crate::policy::{Decision, Origin, Trust};
+
 /// Something that was checked and is refused, or cannot be asked for.
 #[derive(Debug, Error)]
 pub(crate) enum Refusal {
@@ -52,6 +54,22 @@ pub(crate) enum Refusal {
         /// What the reference names.
         found: Digest,
     },
+    /// An image that a policy refuses, whoever signed it.
+    #[error("`{gun}` is refused by {by}; nothing was pulled")]
+    ByPolicy {
+        /// The repository.
+        gun: Gun,
+        /// The line that refuses it.
+        by: Origin,
+    },
+    /// A mirror that cannot have an image of this name.
+    #[error("the mirror `{name}`, named by {by}, is no repository; nothing was pulled")]
+    Mirror {
+        /// What the repository would be called there.
+        name: String,
+        /// The line that names the mirror.
+        by: Origin,
+    },
     /// All tags, and one of them.
     #[error("tag can't be used with --all-tags/-a")]
     TagWithAll,
@@ -78,6 +96,14 @@ impl Refusal {
     /// Whether it is the command line that can't be.
     pub(crate) fn is_usage(&self) -> bool {
         matches!(self, Self::TagWithAll | Self::NoTag | Self::PushDigest)
+    }
+}
+
+/// Whether a policy refuses a collection, signed or not.
+pub(crate) fn by_policy(decision: &Decision) -> Result<(), Refusal> {
+    match decision.trust.value {
+        Trust::Refused => Err(Refusal::ByPolicy { gun: decision.gun.clone(), by: decision.trust.by.clone() }),
+        Trust::Optional | Trust::Required => Ok(()),
     }
 }
 

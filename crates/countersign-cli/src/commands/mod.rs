@@ -8,6 +8,7 @@ pub(crate) mod key;
 pub(crate) mod load;
 pub(crate) mod login;
 pub(crate) mod logout;
+pub(crate) mod policy;
 pub(crate) mod pull;
 pub(crate) mod push;
 pub(crate) mod repo;
@@ -30,6 +31,7 @@ pub(crate) async fn run(command: Command, app: &App) -> anyhow::Result<ExitStatu
         Command::Images(args) => images::run(&args, app).await,
         Command::Login(args) => login::run(args, app).await,
         Command::Logout(args) => logout::run(&args, app).await,
+        Command::Policy(args) => policy::run(args, app).await,
         Command::Why(args) => why::run(args, app).await,
         Command::Repo(args) => repo::run(args, app).await,
         Command::Key(args) => key::run(&args, app),
