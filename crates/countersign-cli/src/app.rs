@@ -12,7 +12,7 @@ use countersign_client::prompt::Prompt;
 use countersign_client::publisher::{self, PublishOptions, Publisher, RootKey};
 use countersign_client::remote::Remote;
 use countersign_client::remote_http::{Access, HttpRemote};
-use countersign_client::updater::{OfflineUse, Releases, UpdateSettings, Updater};
+use countersign_client::updater::{OfflineUse, UpdateSettings, Updater};
 use countersign_core::name::Gun;
 use countersign_engine::{Engine, Registries};
 use countersign_registry::auth::{Realms, Session, SessionParts, Tokens};
@@ -28,6 +28,7 @@ use crate::engine::{EngineArgs, choose};
 use crate::no_server::NoServer;
 use crate::output::Printer;
 use crate::policy::SnapshotKey;
+use crate::refusal;
 use crate::terminal::Person;
 
 /// Names the library of a PKCS#11 module. Without it none is loaded, and nothing else needs one.
@@ -143,11 +144,15 @@ impl App {
 
     /// What brings a collection up to date: its trust server, the cache, and the policy.
     pub(crate) fn updater(&self, gun: &Gun, access: Access) -> anyhow::Result<Updater> {
-        let policy = self.context.policy();
+        let decision = self.context.policy().decide(gun);
+        if access == Access::Pull {
+            refusal::by_policy(&decision)?;
+        }
         let settings = UpdateSettings {
-            pinning: policy.pinning(gun),
-            offline: if policy.allows_offline() { OfflineUse::Allowed } else { OfflineUse::Forbidden },
-            releases: if policy.releases_fall_back() { Releases::MayFallBack } else { Releases::Required },
+            pinning: decision.pinning(),
+            offline: decision.offline_use(),
+            releases: decision.releases_use(),
+            demands: decision.demands(),
             ..UpdateSettings::new(gun.clone())
         };
         let cache = DirectoryCache::new(self.context.trust_dir());
@@ -158,7 +163,8 @@ impl App {
     /// only looked at.
     pub(crate) fn offline_updater(&self, gun: &Gun) -> anyhow::Result<Updater> {
         let updater = self.updater(gun, Access::Pull)?;
-        let settings = UpdateSettings { offline: OfflineUse::Allowed, ..updater.settings().clone() };
+        let mut settings = UpdateSettings { offline: OfflineUse::Allowed, ..updater.settings().clone() };
+        settings.demands.max_age = None;
         let nobody = Arc::new(NoServer::new(updater.remote().server()));
         Ok(Updater::new(nobody, Arc::clone(updater.cache()), settings))
     }

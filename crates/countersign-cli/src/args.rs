@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    demo, doctor, generate, images, key, load, login, logout, plugin, pull, push, repo, save, server, shim,
-    status, trust, tuf, why,
+    demo, doctor, generate, images, key, load, login, logout, plugin, policy, pull, push, repo, save, server,
+    shim, status, trust, tuf, why,
 };
 use crate::docker::own;
 use crate::notary;
@@ -31,6 +31,9 @@ Variables:
   COUNTERSIGN_PASSPHRASE_COMMAND              a command that prints passphrases
   COUNTERSIGN_PKCS11_MODULE                   the library through which keys in hardware are used
   DOCKER_CONTENT_TRUST                        whether the shim enforces trust
+  COUNTERSIGN_POLICY                          a policy file that comes before yours
+  COUNTERSIGN_PINS                            pins, or the path of a file of them (it begins with `/` or `.`)
+  CI                                          where it is set, first use without a pin prints the line to commit
   DOCKER_CONFIG                               Docker's configuration directory
   COUNTERSIGN_ENGINE                          who keeps the images: docker, podman or local
   DOCKER_HOST, DOCKER_CONTEXT                 the Docker daemon, as with Docker
@@ -41,7 +44,9 @@ Variables:
 
 Files:
   ~/.docker/trust/private                     private keys
-  ~/.docker/trust/policy.toml                 your policy; /etc/countersign/policy.toml is the system's
+  ~/.config/countersign/policy.toml           your policy, else ~/.docker/trust/policy.toml;
+                                              /etc/countersign/policy.toml is the system's
+  ~/.config/countersign/pins                  your pins: a repository and the id of its root key on each line
   ~/.docker/tls/HOST:PORT/ca.crt              the authority of a trust server or a registry
 
 Exit codes:
@@ -77,6 +82,7 @@ pub(crate) enum Command {
     Why(why::Args),
     Trust(trust::Args),
     Status(status::Args),
+    Policy(policy::Args),
     Repo(repo::Args),
     Key(key::Args),
     Tuf(tuf::Args),

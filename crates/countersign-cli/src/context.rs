@@ -6,7 +6,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use countersign_client::trust_server::{TrustServer, TrustServerError};
+use countersign_client::trust_server::{self, TrustServer, TrustServerError};
 use countersign_core::name::Gun;
 use countersign_core::time::DateTime;
 use countersign_registry::http::{HttpConfig, ProxyError};
@@ -14,8 +14,11 @@ use countersign_registry::store::Store;
 use thiserror::Error;
 
 use crate::args::Global;
-use crate::policy::Policy;
+use crate::policy::{Decided, Decision, Origin, PIN_VARIABLE, POLICY_VARIABLE, Policy, Sources};
 use crate::time;
+
+/// The name of a policy file.
+const POLICY_FILE: &str = "policy.toml";
 
 type Lookup = Arc<dyn Fn(&str) -> Option<OsString> + Send + Sync>;
 type Clock = Arc<dyn Fn() -> DateTime + Send + Sync>;
@@ -38,7 +41,7 @@ impl Context {
         system_policy: &Path,
     ) -> anyhow::Result<Self> {
         let context = Self::without_policy(lookup, global, system_policy)?;
-        let policy = Policy::load(&context.system_policy, &context.user_policy_file())?;
+        let policy = Policy::load(&context.policy_sources())?;
         Ok(Self { policy, ..context })
     }
 
@@ -83,14 +86,23 @@ impl Context {
         &self.policy
     }
 
-    /// Where the system's policy would be.
-    pub(crate) fn system_policy_file(&self) -> &Path {
-        &self.system_policy
+    /// Where rules are read from.
+    pub(crate) fn policy_sources(&self) -> Sources {
+        let own = self.user_config_dir().map(|dir| dir.join("countersign").join(POLICY_FILE));
+        let text = |name: &str| self.variable(name).map(|value| value.to_string_lossy().into_owned());
+        Sources {
+            system: self.system_policy.clone(),
+            variable: self.variable(POLICY_VARIABLE).map(PathBuf::from),
+            pins: text(PIN_VARIABLE),
+            user: own.into_iter().chain([self.trust_dir().join(POLICY_FILE)]).collect(),
+            in_ci: text("CI").is_some_and(|value| !matches!(value.as_str(), "false" | "0")),
+        }
     }
 
-    /// Where the user's policy would be.
-    pub(crate) fn user_policy_file(&self) -> PathBuf {
-        self.trust_dir().join("policy.toml")
+    /// Where this user's programs keep their configuration.
+    fn user_config_dir(&self) -> Option<PathBuf> {
+        let named = self.variable("XDG_CONFIG_HOME").map(PathBuf::from).filter(|dir| dir.is_absolute());
+        named.or_else(|| Some(PathBuf::from(self.variable("HOME")?).join(".config")))
     }
 
     /// Docker's configuration directory.
@@ -140,9 +152,28 @@ impl Context {
         Ok(config)
     }
 
-    /// The trust server of a collection: the named one, Docker Hub's, or the registry's own host.
+    /// The trust server of a collection: the one that the system's policy requires, the variable's, the one of another policy,
+    /// Docker Hub's, or the registry's own host.
     pub(crate) fn trust_server(&self, gun: &Gun) -> Result<TrustServer, TrustServerError> {
-        TrustServer::of(gun, |name| self.variable(name).map(|value| value.to_string_lossy().into_owned()))
+        Ok(self.decided_trust_server(&self.policy.decide(gun))?.value)
+    }
+
+    /// The same, with what decided it.
+    pub(crate) fn decided_trust_server(
+        &self,
+        decision: &Decision,
+    ) -> Result<Decided<TrustServer>, TrustServerError> {
+        if let Some(required) = &decision.required_server {
+            return Ok(required.clone());
+        }
+        if let Some(named) = self.variable(trust_server::VARIABLE) {
+            let value = named.to_string_lossy().parse()?;
+            return Ok(Decided { value, by: Origin::Variable(trust_server::VARIABLE) });
+        }
+        match &decision.server {
+            Some(server) => Ok(server.clone()),
+            None => Ok(Decided { value: TrustServer::of(&decision.gun, |_| None)?, by: Origin::Default }),
+        }
     }
 }
 
@@ -176,6 +207,24 @@ mod tests {
         let moved = self::context(&[("DOCKER_CONFIG", "/c"), ("XDG_DATA_HOME", "/d")]).expect("a context");
         assert_eq!(moved.tls_dir(), Path::new("/c/tls"));
         assert_eq!(moved.data_dir().expect("a place"), Path::new("/d/countersign"));
+    }
+
+    #[test]
+    fn policies_are_looked_for_where_variables_say() {
+        let sources = |variables| context(variables).expect("a context").policy_sources();
+        let usual = sources(&[("HOME", "/h")]);
+        assert_eq!(
+            usual.user,
+            [Path::new("/h/.config/countersign/policy.toml"), Path::new("/h/.docker/trust/policy.toml")]
+        );
+        assert!(!usual.in_ci);
+        let moved = sources(&[("DOCKER_CONFIG", "/c"), ("XDG_CONFIG_HOME", "/x"), ("CI", "true")]);
+        assert_eq!(moved.user, [Path::new("/x/countersign/policy.toml"), Path::new("/c/trust/policy.toml")]);
+        assert!(moved.in_ci);
+        for no in ["", "0", "false"] {
+            let variables: &'static [(&str, &str)] = Vec::leak(vec![("HOME", "/h"), ("CI", no)]);
+            assert!(!sources(variables).in_ci, "{no}");
+        }
     }
 
     #[test]

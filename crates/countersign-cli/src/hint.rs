@@ -7,6 +7,7 @@ use std::error::Error;
 
 use countersign_client::keystore::KeyStoreError;
 use countersign_client::keystore_token::TokenError;
+use countersign_client::lookup::LookupError;
 use countersign_client::passphrase::PassphraseError;
 use countersign_client::publisher::PublisherError;
 use countersign_client::remote::{FetchError, PublishError};
@@ -26,7 +27,9 @@ use countersign_registry::transfer::TransferError;
 
 use crate::commands::key::{KeyRefusal, OpenBackupError};
 use crate::commands::trust::{AdoptError, SigningError};
+use crate::policy::PolicyError;
 use crate::refusal::Refusal;
+use crate::verdict::commit_this;
 
 /// What may help against this link of a chain of errors.
 pub(crate) fn hint(error: &(dyn Error + 'static)) -> Option<String> {
@@ -53,6 +56,12 @@ pub(crate) fn hint(error: &(dyn Error + 'static)) -> Option<String> {
     }
     if let Some(error) = error.downcast_ref::<UpdateError>() {
         return update(error);
+    }
+    if let Some(error) = error.downcast_ref::<LookupError>() {
+        return lookup(error);
+    }
+    if let Some(PolicyError::Two { .. }) = error.downcast_ref::<PolicyError>() {
+        return Some("move the rules into one of them, and remove the other".to_owned());
     }
     if let Some(error) = error.downcast_ref::<DelegationFault>() {
         return delegation(error);
@@ -141,7 +150,29 @@ fn update(error: &UpdateError) -> Option<String> {
              directory below `trust/tuf`"
                 .to_owned(),
         ),
-        UpdateError::Unreachable { source, .. } => fetch(source),
+        UpdateError::Unreachable { source, .. } | UpdateError::Stale { source, .. } => fetch(source),
+        UpdateError::FirstUse { gun, root_keys } => Some(commit_this(gun, root_keys)),
+        UpdateError::SignedBy { role, .. } => Some(format!(
+            "whoever signs as `{role}` has to sign again; `countersign policy check` names the line that asks for them"
+        )),
+        UpdateError::FarExpiry { .. } => Some(
+            "its server has to renew timestamps more often (`expiry.timestamp` of `countersign server`), or `max_freeze` of the \
+             policy has to be longer"
+                .to_owned(),
+        ),
+        _ => None,
+    }
+}
+
+/// What an administrator or the user wrote decides; the line is in the message, or can be asked for.
+fn lookup(error: &LookupError) -> Option<String> {
+    match error {
+        LookupError::SignerMissing { .. } => Some(
+            "the policy wants every role of `signed_by` to sign a tag; `countersign policy check` names the line".to_owned(),
+        ),
+        LookupError::SignersDisagree { .. } => Some(
+            "ask both which image they mean; nothing that they disagree on is pulled".to_owned(),
+        ),
         _ => None,
     }
 }
@@ -189,9 +220,7 @@ fn trust(error: &TrustError) -> Option<String> {
         TrustError::Pin { .. } => {
             "the policy pins another root key; if the publisher's key has changed, they can confirm its id for `trust_pinning`"
         }
-        TrustError::NoPin(_) => {
-            "ask the publisher for the id of their root key and write it into `trust_pinning.certs` of the policy"
-        }
+        TrustError::NoPin(_) => "ask the publisher for the id of their root key and pin it",
         TrustError::NoLeaf { .. } => {
             "this trust data was signed for another repository, or with a certificate that is no good; nothing of it is used"
         }

@@ -21,6 +21,8 @@ mod table;
 mod terminal;
 mod time;
 mod trust;
+mod unsigned;
+mod unwritten;
 mod verdict;
 
 use std::ffi::OsString;

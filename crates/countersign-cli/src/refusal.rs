@@ -11,6 +11,8 @@ use countersign_core::name::Gun;
 use countersign_registry::reference::ImageReference;
 use thiserror::Error;
 
+use crate::policy::{Decision, Origin, Trust};
+
 /// Something that was checked and is refused, or cannot be asked for.
 #[derive(Debug, Error)]
 pub(crate) enum Refusal {
@@ -53,6 +55,22 @@ pub(crate) enum Refusal {
         signed: Digest,
         /// What the reference names.
         found: Digest,
+    },
+    /// An image that a policy refuses, whoever signed it.
+    #[error("`{gun}` is refused by {by}; nothing was pulled")]
+    ByPolicy {
+        /// The repository.
+        gun: Gun,
+        /// The line that refuses it.
+        by: Origin,
+    },
+    /// A mirror that cannot have an image of this name.
+    #[error("the mirror `{name}`, named by {by}, is no repository; nothing was pulled")]
+    Mirror {
+        /// What the repository would be called there.
+        name: String,
+        /// The line that names the mirror.
+        by: Origin,
     },
     /// All tags, and one of them.
     #[error("tag can't be used with --all-tags/-a")]
@@ -110,6 +128,14 @@ pub(crate) struct Unverified {
 impl fmt::Display for Unverified {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "cannot verify `{}`", self.familiar)
+    }
+}
+
+/// Whether a policy refuses a collection, signed or not.
+pub(crate) fn by_policy(decision: &Decision) -> Result<(), Refusal> {
+    match decision.trust.value {
+        Trust::Refused => Err(Refusal::ByPolicy { gun: decision.gun.clone(), by: decision.trust.by.clone() }),
+        Trust::Optional | Trust::Required => Ok(()),
     }
 }
 

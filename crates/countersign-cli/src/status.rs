@@ -20,7 +20,11 @@ use crate::refusal::Refusal;
 /// What this link of a chain of errors says of the outcome, if it says anything.
 pub(crate) fn of(error: &(dyn Error + 'static)) -> Option<ExitStatus> {
     if let Some(refusal) = error.downcast_ref::<Refusal>() {
-        return Some(if refusal.is_usage() { ExitStatus::Usage } else { ExitStatus::Untrusted });
+        return Some(match refusal {
+            refusal if refusal.is_usage() => ExitStatus::Usage,
+            Refusal::Mirror { .. } => ExitStatus::Failure,
+            _ => ExitStatus::Untrusted,
+        });
     }
     if let Some(error) = error.downcast_ref::<SigningError>() {
         return error.status();

@@ -5,15 +5,17 @@ use std::collections::BTreeMap;
 use countersign_client::lookup::{list_tags, resolve_tag};
 use countersign_client::remote_http::Access;
 use countersign_client::updater::{Refreshed, Releases, Roles};
+use countersign_core::digest::Digest;
 use countersign_core::name::{Gun, TargetName};
 use countersign_core::time::UpdateStart;
-use countersign_core::trust::TrustedTarget;
 use countersign_engine::Pinned;
 use countersign_registry::reference::{DEFAULT_TAG, ImageReference};
 use futures_util::future::try_join_all;
 
 use crate::app::App;
+use crate::policy::Decision;
 use crate::refusal::{self, Refusal};
+use crate::unsigned;
 use crate::verdict;
 
 /// A tag and the image that it means.
@@ -22,14 +24,9 @@ pub(crate) struct Trusted {
     /// The reference with its tag and without a digest.
     pub(crate) tagged: ImageReference,
     /// What it means.
-    pub(crate) target: TrustedTarget,
-}
-
-impl Trusted {
-    /// The image by its digest.
-    pub(crate) fn pinned(&self) -> Pinned {
-        Pinned::new(&self.tagged, self.target.digest)
-    }
+    pub(crate) digest: Digest,
+    /// The image by its digest, at the place that it is pulled from: the repository itself, or a mirror of the policy's.
+    pub(crate) pinned: Pinned,
 }
 
 /// What each reference means, in their order; a reference without a tag has `latest`. A tag with a digest must be signed as
@@ -43,11 +40,14 @@ pub(crate) async fn resolve(images: &[ImageReference], app: &App) -> anyhow::Res
         first_of.entry(image.gun()).or_insert(image);
     }
     let updates = first_of.into_iter().map(|(gun, image)| async move {
-        let refreshed = refresh(image, app).await?;
-        Ok::<_, anyhow::Error>((gun, refreshed))
+        let collection = match refresh(image, app).await {
+            Ok((refreshed, releases)) => Collection::Signed(Box::new(refreshed), releases),
+            Err(refusal) => Collection::Unsigned(Box::new(unsigned::admit(refusal, image, app)?)),
+        };
+        Ok::<_, anyhow::Error>((gun, collection))
     });
     let collections: BTreeMap<_, _> = try_join_all(updates).await?.into_iter().collect();
-    images.iter().map(|image| look_up(image, &collections)).collect()
+    try_join_all(images.iter().map(|image| look_up(image, &collections, app))).await
 }
 
 /// Every tag of the repository of `image` that its publisher signed, sorted.
@@ -59,26 +59,50 @@ pub(crate) async fn resolve_all(image: &ImageReference, app: &App) -> anyhow::Re
     }
     let trusted = targets.into_iter().map(|target| {
         let tagged = image.without_suffix().with_tag(target.name.as_str())?;
-        Ok(Trusted { tagged, target })
+        Ok(Trusted { pinned: unsigned::pinned(&tagged, target.digest, app)?, tagged, digest: target.digest })
     });
     trusted.collect()
 }
 
-type Collections = BTreeMap<Gun, (Refreshed, Releases)>;
+/// A repository, as far as it is known what its tags mean.
+enum Collection {
+    /// By its trust data.
+    Signed(Box<Refreshed>, Releases),
+    /// By the registry's word alone, as this says.
+    Unsigned(Box<Decision>),
+}
 
-fn look_up(image: &ImageReference, collections: &Collections) -> anyhow::Result<Trusted> {
+async fn look_up(
+    image: &ImageReference,
+    collections: &BTreeMap<Gun, Collection>,
+    app: &App,
+) -> anyhow::Result<Trusted> {
     let tag = image.tag().unwrap_or(DEFAULT_TAG);
-    let gun = image.gun();
-    let unsigned = || Refusal::Unsigned { tag: tag.to_owned() };
-    let (refreshed, releases) = collections.get(&gun).ok_or_else(unsigned)?;
+    let tagged = image.without_suffix().with_tag(tag)?;
+    let digest = match collections.get(&image.gun()) {
+        Some(Collection::Signed(refreshed, releases)) => signed(image, tag, refreshed, *releases)?,
+        Some(Collection::Unsigned(decision)) => unsigned::digest(decision, image, app).await?,
+        None => return Err(Refusal::Unsigned { tag: tag.to_owned() }.into()),
+    };
+    Ok(Trusted { pinned: unsigned::pinned(&tagged, digest, app)?, tagged, digest })
+}
+
+/// The signed digest of a tag, which is that of the reference, if it has one.
+fn signed(
+    image: &ImageReference,
+    tag: &str,
+    refreshed: &Refreshed,
+    releases: Releases,
+) -> anyhow::Result<Digest> {
     let name = TargetName::from(tag.to_owned());
-    let target = resolve_tag(&refreshed.collection, &name, *releases)
+    let target = resolve_tag(&refreshed.collection, &name, releases)
         .map_err(|error| refusal::of_lookup(error, tag))?;
-    if let Some(found) = image.digest().filter(|digest| **digest != target.digest) {
-        let (tag, signed, found) = (tag.to_owned(), target.digest, *found);
-        return Err(Refusal::OtherDigest { tag, signed, found }.into());
+    match image.digest() {
+        Some(found) if *found != target.digest => {
+            Err(Refusal::OtherDigest { tag: tag.to_owned(), signed: target.digest, found: *found }.into())
+        }
+        _ => Ok(target.digest),
     }
-    Ok(Trusted { tagged: image.without_suffix().with_tag(tag)?, target })
 }
 
 async fn refresh(image: &ImageReference, app: &App) -> anyhow::Result<(Refreshed, Releases)> {

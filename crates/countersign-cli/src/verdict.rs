@@ -2,12 +2,15 @@
 
 use countersign_client::lookup::signed_about_when;
 use countersign_client::updater::{Freshness, Refreshed};
+use countersign_core::key::KeyId;
+use countersign_core::name::Gun;
 use countersign_core::time::DateTime;
 use countersign_core::trust::{Anchor, PinRule, TrustedCollection, TrustedTarget};
 use countersign_registry::reference::ImageReference;
 use countersign_registry::transfer::short_id;
 
 use crate::app::App;
+use crate::policy::{FirstUse, PIN_VARIABLE, pin_line};
 use crate::report;
 use crate::time::{ago, minute};
 
@@ -34,6 +37,15 @@ pub(crate) fn line(
     )
 }
 
+/// How a collection is pinned, with the lines to copy.
+pub(crate) fn commit_this<'a>(gun: &Gun, keys: impl IntoIterator<Item = &'a KeyId>) -> String {
+    let lines: Vec<_> = keys.into_iter().map(|key| format!("\n{}", pin_line(gun, key))).collect();
+    format!(
+        "if that is the publisher's key, commit this to a file that `{PIN_VARIABLE}` names:{}",
+        lines.concat()
+    )
+}
+
 /// How far two clocks may be apart, in seconds, before a signature from the future is worth no age.
 const CLOCKS_APART: i64 = 300;
 
@@ -52,8 +64,15 @@ pub(crate) fn tell(refreshed: &Refreshed, server: &str, app: &App) {
         && let Anchor::Certificates { gun, pinning } = &collection.environment().anchor
         && matches!(pinning.rule(gun), PinRule::FirstUse)
     {
-        let ids: Vec<_> = collection.root().signers().iter().map(ToString::to_string).collect();
+        let keys = collection.root().signers();
+        let ids: Vec<_> = keys.iter().map(ToString::to_string).collect();
         printer.say(format_args!("Trusting {gun} on first use, root key {}", ids.join(", ")));
+        if app.context().policy().decide(gun).first_use.value != FirstUse::Trust {
+            printer.warn(format_args!(
+                "no pin names the root key of {gun}, so that whoever answered first is believed"
+            ));
+            printer.hint(commit_this(gun, keys));
+        }
     }
     for warning in &refreshed.warnings {
         printer.warn(report::one_line(warning));

@@ -10,6 +10,7 @@ pub(crate) mod load;
 pub(crate) mod login;
 pub(crate) mod logout;
 pub(crate) mod plugin;
+pub(crate) mod policy;
 pub(crate) mod pull;
 pub(crate) mod push;
 pub(crate) mod repo;
@@ -41,6 +42,7 @@ pub(crate) async fn run(command: Command, app: &App, face: trust::Face) -> anyho
         Command::Images(args) => images::run(&args, app).await,
         Command::Login(args) => login::run(args, app).await,
         Command::Logout(args) => logout::run(&args, app).await,
+        Command::Policy(args) => policy::run(args, app).await,
         Command::Why(args) => why::run(args, app).await,
         Command::Repo(args) => repo::run(args, app).await,
         Command::Key(args) => key::run(&args, app).await,

@@ -14,7 +14,6 @@ use countersign_client::updater::{Refreshed, Roles, Updater};
 use countersign_core::digest::Digest;
 use countersign_core::name::TargetName;
 use countersign_core::time::UpdateStart;
-use countersign_core::trust::TrustedTarget;
 use countersign_engine::{Engine, Pinned};
 use countersign_registry::descriptor::Platform;
 use countersign_registry::reference::ImageReference;
@@ -24,6 +23,7 @@ use crate::engine::EngineArgs;
 use crate::exit::ExitStatus;
 use crate::progress;
 use crate::refusal::{self, Refusal};
+use crate::unsigned;
 use crate::verdict;
 
 /// Pull an image that its publisher signed
@@ -74,8 +74,9 @@ struct Pull<'run> {
 impl Pull<'_> {
     /// A digest says by itself which image is meant.
     async fn digest(&self, image: &ImageReference, digest: Digest) -> anyhow::Result<ExitStatus> {
-        self.fetch(&Pinned::new(image, digest)).await?;
-        self.app.printer().data(image)?;
+        let pinned = unsigned::pinned(image, digest, self.app)?;
+        self.fetch(&pinned).await?;
+        self.app.printer().data(pinned)?;
         Ok(ExitStatus::Success)
     }
 
@@ -85,21 +86,32 @@ impl Pull<'_> {
         tag: String,
         digest: Option<Digest>,
     ) -> anyhow::Result<ExitStatus> {
-        let (updater, refreshed) = self.refresh(image).await?;
+        let tagged = image.without_suffix().with_tag(&tag)?;
+        let (updater, refreshed) = match self.refresh(image).await {
+            Ok(refreshed) => refreshed,
+            Err(refusal) => {
+                let decision = unsigned::admit(refusal, image, self.app)?;
+                let digest = unsigned::digest(&decision, image, self.app).await?;
+                return self.place_last(&tagged, digest).await;
+            }
+        };
         let name = TargetName::from(tag.clone());
         let target = resolve_tag(&refreshed.collection, &name, updater.settings().releases)
             .map_err(|error| refusal::of_lookup(error, &tag))?;
         if let Some(found) = digest.filter(|digest| *digest != target.digest) {
             return Err(Refusal::OtherDigest { tag, signed: target.digest, found }.into());
         }
-        let tagged = image.without_suffix().with_tag(&tag)?;
         self.app.printer().say(verdict::line(
             &tagged,
             &target,
             &refreshed.collection,
             self.app.context().now(),
         ));
-        self.place(&tagged, &target, 1, 1).await?;
+        self.place_last(&tagged, target.digest).await
+    }
+
+    async fn place_last(&self, tagged: &ImageReference, digest: Digest) -> anyhow::Result<ExitStatus> {
+        self.place(tagged, digest, 1, 1).await?;
         self.app.printer().data(tagged)?;
         Ok(ExitStatus::Success)
     }
@@ -116,7 +128,7 @@ impl Pull<'_> {
             })?;
             let now = self.app.context().now();
             self.app.printer().say(verdict::line(&tagged, target, &refreshed.collection, now));
-            self.place(&tagged, target, index + 1, targets.len()).await?;
+            self.place(&tagged, target.digest, index + 1, targets.len()).await?;
         }
         self.app.printer().data(image)?;
         Ok(ExitStatus::Success)
@@ -135,13 +147,13 @@ impl Pull<'_> {
     async fn place(
         &self,
         tagged: &ImageReference,
-        target: &TrustedTarget,
+        digest: Digest,
         index: usize,
         count: usize,
     ) -> anyhow::Result<()> {
         let printer = self.app.printer();
-        let pinned = Pinned::new(tagged, target.digest);
-        let (familiar, digest) = (tagged.familiar(), target.digest);
+        let pinned = unsigned::pinned(tagged, digest, self.app)?;
+        let familiar = tagged.familiar();
         printer.status(format_args!("Pull ({index} of {count}): {familiar}@{digest}"))?;
         let unchanged = || format!("cannot pull `{pinned}`; `{familiar}` means here what it meant before");
         self.fetch(&pinned).await.with_context(unchanged)?;

@@ -21,6 +21,7 @@ use super::Job;
 use crate::exit::ExitStatus;
 use crate::refusal::Refusal;
 use crate::trust::resolve;
+use crate::unsigned;
 use crate::variable;
 
 /// Verifies, builds, and gives the bases their tags.
@@ -28,6 +29,9 @@ pub(super) fn run(job: &Job) -> anyhow::Result<ExitStatus> {
     let builder = engine::builder(job);
     let flags = flags::read(job, builder)?;
     let build = Build::read(flags, Box::new(io::stdin()))?;
+    for image in build.uses() {
+        unsigned::admit_name(&image.reference, &job.app)?;
+    }
     let images = build.unresolved();
     let pins = job.block_on(pin(&images, job)).map_err(|error| unprocessed(error, &images))?;
     job.block_on(look_for_triggers(&build, &pins, job))?;
@@ -56,7 +60,7 @@ pub(super) fn run(job: &Job) -> anyhow::Result<ExitStatus> {
 /// What each reference means by the word of its publisher.
 async fn pin(images: &[ImageReference], job: &Job) -> anyhow::Result<BTreeMap<ImageReference, Digest>> {
     let trusted = resolve(images, &job.app).await?;
-    Ok(images.iter().cloned().zip(trusted.into_iter().map(|trusted| trusted.target.digest)).collect())
+    Ok(images.iter().cloned().zip(trusted.into_iter().map(|trusted| trusted.digest)).collect())
 }
 
 /// Puts the promise of the first content trust before Docker's later words for an image that nobody signed.

@@ -14,6 +14,7 @@ use super::{Job, Kind, reference};
 use crate::exit::ExitStatus;
 use crate::refusal::Refusal;
 use crate::trust::{Trusted, resolve};
+use crate::unsigned;
 
 /// Fewest digits of an id that is shortened; shorter ones are names.
 const SHORT_ID: usize = 12;
@@ -88,7 +89,7 @@ pub(super) fn run(mut job: Job) -> anyhow::Result<ExitStatus> {
             Meaning::Tag(image) => {
                 let found =
                     trusted.next().with_context(|| format!("`{}` was not looked up", image.familiar()))?;
-                job.engine.name_of(&found.pinned())
+                job.engine.name_of(&found.pinned)
             }
         };
         match place {
@@ -141,6 +142,7 @@ fn meaning(job: &Job, word: &str) -> anyhow::Result<Meaning> {
         return Ok(Meaning::Itself(id));
     }
     let image = reference(word)?;
+    unsigned::admit_name(&image, &job.app)?;
     Ok(match (image.digest(), image.tag()) {
         (Some(_), None) => Meaning::Itself(match job.engine.kind() {
             Kind::Docker => word.to_owned(),
@@ -189,11 +191,11 @@ fn local_id(job: &Job, word: &str, hex: &str) -> Result<Option<String>, EngineCl
 
 /// Sees to it that the engine has the image.
 fn provide(job: &Job, trusted: &Trusted, when: When) -> anyhow::Result<()> {
-    let (pinned, familiar, printer) = (trusted.pinned(), trusted.tagged.familiar(), job.printer());
+    let (pinned, familiar, printer) = (&trusted.pinned, trusted.tagged.familiar(), job.printer());
     if when == When::Never {
         return Ok(());
     }
-    let here = job.engine.id(&job.engine.name_of(&pinned))?;
+    let here = job.engine.id(&job.engine.name_of(pinned))?;
     let tagged = job.engine.id(&job.engine.tag_of(&trusted.tagged))?;
     let is_other = tagged.is_some() && tagged != here;
     if is_other {
@@ -211,9 +213,9 @@ fn provide(job: &Job, trusted: &Trusted, when: When) -> anyhow::Result<()> {
     let show = if printer.is_quiet() { Show::Nothing } else { Show::Stderr };
     let flags = pull_flags(job);
     let failed = || format!("cannot pull `{}`; nothing was started", pinned.familiar());
-    job.engine.pull(&pinned, &flags, show).with_context(failed)?;
+    job.engine.pull(pinned, &flags, show).with_context(failed)?;
     printer.tell(format_args!("Tagging {} as {familiar}", pinned.familiar()));
-    job.engine.tag(&pinned, &trusted.tagged).with_context(|| format!("cannot tag `{familiar}`"))
+    job.engine.tag(pinned, &trusted.tagged).with_context(|| format!("cannot tag `{familiar}`"))
 }
 
 fn pull_flags(job: &Job) -> Vec<OsString> {

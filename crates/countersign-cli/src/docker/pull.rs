@@ -12,6 +12,7 @@ use super::{Job, Kind, reference};
 use crate::exit::ExitStatus;
 use crate::refusal::Refusal;
 use crate::trust::{Trusted, resolve, resolve_all};
+use crate::unsigned;
 
 /// Pulls what is signed.
 pub(super) fn run(job: &Job) -> anyhow::Result<ExitStatus> {
@@ -34,7 +35,7 @@ pub(super) fn run(job: &Job) -> anyhow::Result<ExitStatus> {
         }
         match (image.digest().copied(), image.tag()) {
             (Some(digest), None) => {
-                let pinned = Pinned::new(&image, digest);
+                let pinned = unsigned::pinned(&image, digest, &job.app)?;
                 fetch(job, &pinned)?;
                 last_line(job, &image.to_string())?;
             }
@@ -59,16 +60,16 @@ pub(super) fn run(job: &Job) -> anyhow::Result<ExitStatus> {
 
 fn place_all(job: &Job, trusted: &[Trusted]) -> anyhow::Result<()> {
     for (index, one) in trusted.iter().enumerate() {
-        let (pinned, familiar) = (one.pinned(), one.tagged.familiar());
-        let line = format!("Pull ({} of {}): {familiar}@{}", index + 1, trusted.len(), one.target.digest);
+        let (pinned, familiar) = (&one.pinned, one.tagged.familiar());
+        let line = format!("Pull ({} of {}): {familiar}@{}", index + 1, trusted.len(), one.digest);
         match job.engine.kind() {
             // With `-q` too.
             Kind::Docker => job.printer().data(line)?,
             Kind::Podman => job.printer().say(line),
         }
-        fetch(job, &pinned)?;
+        fetch(job, pinned)?;
         job.printer().tell(format_args!("Tagging {} as {familiar}", pinned.familiar()));
-        job.engine.tag(&pinned, &one.tagged).with_context(|| format!("cannot tag `{familiar}`"))?;
+        job.engine.tag(pinned, &one.tagged).with_context(|| format!("cannot tag `{familiar}`"))?;
     }
     Ok(())
 }

@@ -92,7 +92,7 @@ fn tag_of(word: &str) -> Option<ImageReference> {
 }
 
 fn both(trusted: &Trusted) -> String {
-    trusted.tagged.with_digest(trusted.target.digest).familiar()
+    trusted.tagged.with_digest(trusted.digest).familiar()
 }
 
 fn refuse_mounts(job: &Job) -> Result<(), MountNotCovered> {

@@ -14,7 +14,7 @@ use countersign_client::passphrase::{PassphraseVariables, Passphrases, Tries};
 use countersign_client::prompt::Prompt as _;
 use countersign_client::publisher::{PublishOptions, Publisher};
 use countersign_client::remote_http::{Access, HttpRemote};
-use countersign_client::updater::{OfflineUse, Refreshed, Releases, Roles, UpdateSettings, Updater};
+use countersign_client::updater::{Refreshed, Releases, Roles, UpdateSettings, Updater};
 use countersign_core::name::Gun;
 use countersign_core::time::{DateTime, UpdateStart};
 use countersign_registry::auth::{Realms, Session, SessionParts, Tokens};
@@ -46,8 +46,8 @@ impl Face {
     pub(super) fn load(line: Line) -> Outcome<Self> {
         let home = crate::variable("HOME").filter(|home| !home.is_empty()).map(PathBuf::from);
         let settings = Settings::load(&line, home.as_deref())?;
-        let policy = Policy::load(Path::new(crate::SYSTEM_POLICY), Path::new(""));
-        let policy = policy.map_err(|error| Fatal::of(&error))?.with_user_pinning(settings.pinning()?);
+        let policy = Policy::of_system_with(Path::new(crate::SYSTEM_POLICY), settings.pinning()?);
+        let policy = policy.map_err(|error| Fatal::of(&error))?;
         Ok(Self { line, settings, policy, now: time::now(), keys: OnceLock::new() })
     }
 
@@ -101,10 +101,10 @@ impl Face {
             realms,
         });
         let remote = HttpRemote::new(session, server, gun.clone(), access);
-        let offline = if self.policy.allows_offline() { OfflineUse::Allowed } else { OfflineUse::Forbidden };
+        let decision = self.policy.decide(gun);
         let settings = UpdateSettings {
-            pinning: self.policy.pinning(gun),
-            offline,
+            pinning: decision.pinning(),
+            offline: decision.offline_use(),
             releases: Releases::MayFallBack,
             ..UpdateSettings::new(gun.clone())
         };

@@ -81,10 +81,10 @@ mod tests {
     }
 
     fn words(contents: &[Option<&str>]) -> Vec<Word> {
-        let word = |(role, content): (&&str, &Option<&str>)| {
+        let word = |(role, content): (&str, Option<&str>)| {
             (role.parse().expect("a role"), content.map(|content| entry(role, content, 3)))
         };
-        ROLES.iter().zip(contents).map(word).collect()
+        ROLES.into_iter().zip(contents.iter().copied()).map(word).collect()
     }
 
     /// Every combination of silence, one image and another, for the two roles and the usual order (CVE-2022-35930: a

@@ -2,23 +2,21 @@
 
 use std::sync::Arc;
 
-use async_trait::async_trait;
-use countersign_client::cache::{Cache, CacheError, CacheUpdate, Cached, Stored};
 use countersign_client::lookup::resolve_tag;
 use countersign_client::remote_http::Access;
 use countersign_client::updater::{Freshness, Refreshed, Roles, UpdateError, Updater};
-use countersign_core::limits::Limits;
 use countersign_core::metadata::Document as _;
 use countersign_core::name::{Gun, RoleName, TargetName, TopRole};
 use countersign_core::time::{DateTime, UpdateStart};
-use countersign_core::trust::PinRule;
 
 use super::finding::Finding;
 use super::subject::Subject;
 use crate::app::App;
+use crate::policy::{Decided, FirstUse, Pin};
 use crate::refusal::{self, Refusal};
 use crate::report::one_line;
 use crate::time::minute;
+use crate::unwritten::Unwritten;
 
 pub(super) async fn check(subject: &Subject, app: &App) -> Vec<Finding> {
     examine(subject, app).await.unwrap_or_else(|error| vec![Finding::error("trust", &error)])
@@ -94,25 +92,22 @@ fn of_update(error: UpdateError, gun: &Gun) -> anyhow::Error {
 
 /// Whose word counts for the root of a collection.
 fn pin(gun: &Gun, app: &App) -> Finding {
-    let pinning = app.context().policy().pinning(gun);
-    match pinning.rule(gun) {
-        PinRule::Certificates(ids) => {
+    let decision = app.context().policy().decide(gun);
+    match (&decision.pin, decision.first_use.value) {
+        (Some(Decided { value: Pin::Keys { ids, .. }, by }), _) => {
             let ids: Vec<_> = ids.iter().map(|id| id.short()).collect();
-            Finding::ok("policy", format!("`{gun}` is pinned to root key {}", ids.join(", ")))
+            Finding::ok("policy", format!("`{gun}` is pinned to root key {} by {by}", ids.join(", ")))
         }
-        PinRule::Authorities(_) => {
-            Finding::ok("policy", format!("`{gun}` is pinned to an authority of the policy"))
+        (Some(Decided { value: Pin::Authorities(_), by }), _) => {
+            Finding::ok("policy", format!("`{gun}` is pinned to an authority by {by}"))
         }
-        PinRule::FirstUse => {
-            Finding::ok("policy", format!("`{gun}` has no pin: its root is trusted on first use"))
+        (None, FirstUse::Refuse) => {
+            let by = &decision.first_use.by;
+            let finding =
+                Finding::warn("policy", format!("`{gun}` has no pin, and {by} refuses trust on first use"));
+            finding.hint(format!("`countersign policy pin {gun}` prints the line that pins it"))
         }
-        PinRule::Refused => {
-            let finding = Finding::fail(
-                "policy",
-                format!("`{gun}` has no pin, and `disable_tofu` forbids trust on first use"),
-            );
-            finding.hint("ask the publisher for the id of their root key and write it into `trust_pinning.certs` of the policy")
-        }
+        (None, _) => Finding::ok("policy", format!("`{gun}` has no pin: its root is trusted on first use")),
     }
 }
 
@@ -128,22 +123,4 @@ fn roles(refreshed: &Refreshed) -> Vec<(RoleName, u64, DateTime)> {
     let targets = collection.roles().iter();
     let targets = targets.map(|(role, targets)| (role.clone(), targets.version().get(), targets.expires()));
     tops.into_iter().chain(targets).collect()
-}
-
-/// A cache of which everything is read and nothing written.
-struct Unwritten(Arc<dyn Cache>);
-
-#[async_trait]
-impl Cache for Unwritten {
-    async fn load(&self, gun: &Gun, roles: &[RoleName], limits: &Limits) -> Result<Cached, CacheError> {
-        self.0.load(gun, roles, limits).await
-    }
-
-    async fn store(&self, _: &Gun, _: CacheUpdate) -> Result<Stored, CacheError> {
-        Ok(Stored::Done)
-    }
-
-    async fn forget(&self, _: &Gun) -> Result<(), CacheError> {
-        Ok(())
-    }
 }

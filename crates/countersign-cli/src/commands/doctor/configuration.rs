@@ -12,7 +12,7 @@ use tokio::task::spawn_blocking;
 use super::finding::Finding;
 use crate::app::App;
 use crate::context::Context;
-use crate::policy::Policy;
+use crate::policy::{FirstUse, Policy};
 use crate::report::one_line;
 
 /// Largest `config.json` that is looked into, in bytes.
@@ -110,7 +110,7 @@ fn on_path(program: &str, context: &Context) -> Option<PathBuf> {
 
 /// The rules, and whose word they take for roots.
 pub(super) fn policy(context: &Context) -> Vec<Finding> {
-    let policy = match Policy::load(context.system_policy_file(), &context.user_policy_file()) {
+    let policy = match Policy::load(&context.policy_sources()) {
         Ok(policy) => policy,
         Err(error) => {
             let finding = Finding::fail("policy", one_line(&error));
@@ -123,7 +123,11 @@ pub(super) fn policy(context: &Context) -> Vec<Finding> {
         files => format!("rules are read from {}", files.join(" and ")),
     };
     let (certificates, authorities) = policy.pin_counts();
-    let first_use = if policy.allows_first_use() { "is trusted on first use" } else { "is refused" };
+    // The name of no collection: what holds where no rule speaks of a name.
+    let first_use = match "registry.invalid/any".parse().map(|any| policy.decide(&any).first_use.value) {
+        Ok(FirstUse::Refuse) => "is refused",
+        _ => "is trusted on first use",
+    };
     let pins = format!(
         "pins: {certificates} by certificate, {authorities} by authority; what has no pin {first_use}"
     );

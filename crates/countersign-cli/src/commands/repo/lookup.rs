@@ -1,5 +1,6 @@
 //! `repo lookup`: what one name means.
 
+use countersign_client::lookup::resolve_tag;
 use countersign_core::name::{Gun, TargetName, TopRole};
 
 use crate::app::App;
@@ -23,8 +24,13 @@ pub(crate) struct Args {
 pub(crate) async fn run(args: Args, app: &App) -> anyhow::Result<ExitStatus> {
     let refreshed = super::refresh(&args.gun, app).await?;
     let name = TargetName::from(args.target.clone());
-    let found = refreshed.collection.search(&[TopRole::Targets.into()], &name);
-    let target = found.ok_or(Refusal::Unsigned { tag: args.target })?;
+    let decision = app.context().policy().decide(&args.gun);
+    let target = if decision.signed_by.is_empty() {
+        let found = refreshed.collection.search(&[TopRole::Targets.into()], &name);
+        found.ok_or(Refusal::Unsigned { tag: args.target })?
+    } else {
+        resolve_tag(&refreshed.collection, &name, decision.releases_use())?
+    };
     app.printer().data(format_args!("{} {} {}", target.name.as_str(), target.digest, target.length))?;
     Ok(ExitStatus::Success)
 }
