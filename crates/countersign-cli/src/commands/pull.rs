@@ -157,8 +157,14 @@ impl Pull<'_> {
         printer.status(format_args!("Pull ({index} of {count}): {familiar}@{digest}"))?;
         let unchanged = || format!("cannot pull `{pinned}`; `{familiar}` means here what it meant before");
         self.fetch(&pinned).await.with_context(unchanged)?;
+        let before = self.engine.resolve(tagged).await.with_context(unchanged)?;
         printer.say(format_args!("Tagging {} as {familiar}", pinned.familiar()));
-        self.engine.tag(&pinned, tagged).await.with_context(|| format!("cannot tag `{familiar}`"))
+        self.engine.tag(&pinned, tagged).await.with_context(|| format!("cannot tag `{familiar}`"))?;
+        if let Some(before) = before.filter(|before| !before.is(&target.digest)) {
+            let digest = before.digests.first().unwrap_or(&before.id);
+            printer.say(format_args!("`{familiar}` was another image here until now, {digest}"));
+        }
+        Ok(())
     }
 
     async fn fetch(&self, pinned: &Pinned) -> anyhow::Result<()> {

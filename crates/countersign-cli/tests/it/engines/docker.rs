@@ -100,8 +100,10 @@ fn push_and_pull_go_through_the_daemon() {
     // A local image under the signed tag gives way to the signed one.
     load(&bob, &image, "bob's own");
     let own = id(&bobs, &image);
-    bob.run(&["pull", &image]).expect_success();
+    let told = bob.run(&["pull", &image]).expect_success();
     assert_ne!(id(&bobs, &image), own);
+    let expected = format!("`{image}:latest` was another image here until now, {own}\n");
+    assert!(told.stderr.ends_with(&expected), "{}", told.stderr);
 
     let images = bob.run(&["images", "--json"]).expect_success();
     let signed = format!(r#""digest":"{digest}","reference":"{image}:latest""#);
