@@ -160,7 +160,7 @@ impl Pull<'_> {
         let before = self.engine.resolve(tagged).await.with_context(unchanged)?;
         printer.say(format_args!("Tagging {} as {familiar}", pinned.familiar()));
         self.engine.tag(&pinned, tagged).await.with_context(|| format!("cannot tag `{familiar}`"))?;
-        if let Some(before) = before.filter(|before| !before.is(&target.digest)) {
+        if let Some(before) = before.filter(|before| !before.is(&digest)) {
             let digest = before.digests.first().unwrap_or(&before.id);
             printer.say(format_args!("`{familiar}` was another image here until now, {digest}"));
         }
