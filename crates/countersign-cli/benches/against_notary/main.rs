@@ -13,6 +13,8 @@
     reason = "a benchmark prints, and ends at the first fault"
 )]
 
+#[path = "../support/our_server.rs"]
+mod our_server;
 mod people;
 mod round_trips;
 
@@ -20,7 +22,8 @@ use std::time::Duration;
 
 use countersign_testkit::peers::{NotaryServer, present_or_skip};
 
-use crate::people::{OurServer, Person, Program};
+use crate::our_server::OurServer;
+use crate::people::{Person, Program};
 
 /// Tags in the large collection.
 const MANY: usize = 20_000;
