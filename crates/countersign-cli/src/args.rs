@@ -26,8 +26,8 @@ Variables:
   DOCKER_CONTENT_TRUST_ROOT_PASSPHRASE        opens the root key
   DOCKER_CONTENT_TRUST_REPOSITORY_PASSPHRASE  opens every other key
   COUNTERSIGN_POLICY                          a policy file that comes before yours
-  COUNTERSIGN_PINS                            pins, or the path of a file of them (it begins with `/` or `.`)
-  CI                                          where it is set, first use without a pin prints the line to commit
+  COUNTERSIGN_PINS                            pins, or a file of them, whose path begins with / or .
+  CI                                          set, a first use without a pin prints a line to commit
   DOCKER_CONFIG                               Docker's configuration directory
   XDG_DATA_HOME                               where images are kept, in `countersign/images`
   HTTPS_PROXY, NO_PROXY, SSL_CERT_FILE        as everywhere
@@ -38,7 +38,7 @@ Files:
   ~/.docker/trust/private                     private keys
   ~/.config/countersign/policy.toml           your policy, else ~/.docker/trust/policy.toml;
                                               /etc/countersign/policy.toml is the system's
-  ~/.config/countersign/pins                  your pins: a repository and the id of its root key on each line
+  ~/.config/countersign/pins                  your pins: NAME KEY-ID on each line
   ~/.docker/tls/HOST:PORT/ca.crt              the authority of a trust server or a registry
 
 Exit codes:
