@@ -32,8 +32,8 @@ Variables:
   COUNTERSIGN_PKCS11_MODULE                   the library through which keys in hardware are used
   DOCKER_CONTENT_TRUST                        whether the shim enforces trust
   COUNTERSIGN_POLICY                          a policy file that comes before yours
-  COUNTERSIGN_PINS                            pins, or the path of a file of them (it begins with `/` or `.`)
-  CI                                          where it is set, first use without a pin prints the line to commit
+  COUNTERSIGN_PINS                            pins, or a file of them, whose path begins with / or .
+  CI                                          set, a first use without a pin prints a line to commit
   DOCKER_CONFIG                               Docker's configuration directory
   COUNTERSIGN_ENGINE                          who keeps the images: docker, podman or local
   DOCKER_HOST, DOCKER_CONTEXT                 the Docker daemon, as with Docker
@@ -46,7 +46,7 @@ Files:
   ~/.docker/trust/private                     private keys
   ~/.config/countersign/policy.toml           your policy, else ~/.docker/trust/policy.toml;
                                               /etc/countersign/policy.toml is the system's
-  ~/.config/countersign/pins                  your pins: a repository and the id of its root key on each line
+  ~/.config/countersign/pins                  your pins: NAME KEY-ID on each line
   ~/.docker/tls/HOST:PORT/ca.crt              the authority of a trust server or a registry
 
 Exit codes:

@@ -228,6 +228,34 @@ mod tests {
     }
 
     #[test]
+    fn trust_server_is_the_systems_then_the_variables_then_the_users() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let system = dir.path().join("system.toml");
+        let user = dir.path().join("user");
+        std::fs::create_dir_all(user.join("trust")).expect("a directory");
+        std::fs::write(user.join("trust/policy.toml"), "trust_server = \"https://user.example\"")
+            .expect("a file");
+        let server = |variable: Option<&str>| {
+            let (config, variable) = (user.clone().into_os_string(), variable.map(OsString::from));
+            let lookup = move |name: &str| match name {
+                "DOCKER_CONFIG" => Some(config.clone()),
+                trust_server::VARIABLE => variable.clone(),
+                _ => None,
+            };
+            let context = Context::load(lookup, &Global::default(), &system).expect("a context");
+            let gun = "docker.io/library/alpine".parse().expect("a GUN");
+            context.trust_server(&gun).map(|server| server.to_string())
+        };
+        assert_eq!(server(None).as_deref(), Ok("https://user.example"));
+        assert_eq!(server(Some("https://variable.example")).as_deref(), Ok("https://variable.example"));
+        assert!(server(Some("nowhere")).is_err());
+        std::fs::write(&system, "trust_server = \"https://system.example\"").expect("a file");
+        for variable in [None, Some("https://variable.example")] {
+            assert_eq!(server(variable).as_deref(), Ok("https://system.example"));
+        }
+    }
+
+    #[test]
     fn without_a_home_the_error_names_the_variables() {
         let error = context(&[]).err().expect("no home");
         assert_eq!(error.to_string(), "neither `DOCKER_CONFIG` nor `HOME` is set");

@@ -3,7 +3,7 @@
 use countersign_client::lookup::signed_about_when;
 use countersign_client::updater::{Freshness, Refreshed};
 use countersign_core::key::KeyId;
-use countersign_core::name::Gun;
+use countersign_core::name::{Gun, RoleName};
 use countersign_core::time::DateTime;
 use countersign_core::trust::{Anchor, PinRule, TrustedCollection, TrustedTarget};
 use countersign_registry::reference::ImageReference;
@@ -26,13 +26,17 @@ pub(crate) fn line(
 ) -> String {
     let signed =
         signed_about_when(collection, target).filter(|signed| *signed <= now.plus_seconds(CLOCKS_APART));
+    let signers: Vec<_> = match &collection.environment().signed_by[..] {
+        [] => vec![target.role.as_str()],
+        all => all.iter().map(RoleName::as_str).collect(),
+    };
     let age = signed.map(|signed| format!(" {}", ago(signed.min(now), now))).unwrap_or_default();
     format!(
         "{} = {}:{}… signed by {}{age}, fresh until {}",
         image.familiar(),
         target.digest.algorithm().name(),
         short_id(&target.digest),
-        target.role,
+        signers.join(" and "),
         minute(collection.fresh_until()),
     )
 }

@@ -104,9 +104,11 @@ impl Machine {
         run(self.real(&["import", archive, image]));
         run(self.shim(&["push", image], true));
     }
+}
 
-    /// The same server, so long away in each direction.
-    pub(crate) fn behind(&self, server: &OurServer, each_way: Duration) -> Slow {
+impl Slow {
+    /// One for which `server` is so long away in each direction.
+    pub(crate) fn of(server: &OurServer, each_way: Duration) -> Self {
         let runtime = Runtime::new().expect("a runtime");
         let authority = Authority::new().expect("an authority");
         let ca_pem = fs::read_to_string(server.ca_file()).expect("a certificate");
@@ -116,15 +118,13 @@ impl Machine {
             Proxy::start(upstream, Some(identity)).await.expect("a proxy")
         });
         proxy.delay(each_way);
-        let machine = Self::knowing(&proxy.url(), &authority.ca_pem());
+        let machine = Machine::knowing(&proxy.url(), authority.ca_pem());
         let docker = machine.path("real/docker");
         fs::write(&docker, "#!/bin/sh\nexit 0\n").expect("a file");
         fs::set_permissions(&docker, fs::Permissions::from_mode(0o755)).expect("a mode");
-        Slow { machine, _proxy: (runtime, proxy) }
+        Self { machine, _proxy: (runtime, proxy) }
     }
-}
 
-impl Slow {
     /// Signs a tag in each of so many repositories.
     pub(crate) fn sign_images(&self, count: usize) {
         for image in 0..count {
@@ -154,7 +154,8 @@ impl Slow {
 
     /// A build that takes files from so many images.
     pub(crate) fn build(&self, images: usize) -> Command {
-        let lines = (0..images).flat_map(|image| ["COPY --from=".to_owned(), gun(image), ":1 /a /b\n".to_owned()]);
+        let lines =
+            (0..images).flat_map(|image| ["COPY --from=".to_owned(), gun(image), ":1 /a /b\n".to_owned()]);
         let dockerfile: String = ["FROM scratch\n".to_owned()].into_iter().chain(lines).collect();
         let context = self.machine.path("context");
         fs::write(context.join("Dockerfile"), dockerfile).expect("a file");

@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 
 use countersign_testkit::peers::{DockerDaemon, DockerRegistry, present_or_skip};
 
-use crate::machine::Machine;
+use crate::machine::{Machine, Slow};
 use crate::our_server::OurServer;
 
 /// Images of the larger build.
@@ -47,13 +47,21 @@ fn main() {
     let image = format!("{}/bench/app:1", registry.host());
     machine.publish(&image);
     let pull = ["pull", &image];
-    pair("`docker pull` of what is there, trust on", runs, || machine.real(&pull), || machine.shim(&pull, true));
+    pair(
+        "`docker pull` of what is there, trust on",
+        runs,
+        || machine.real(&pull),
+        || machine.shim(&pull, true),
+    );
     drop(daemon);
 
     println!();
-    let slow = machine.behind(&server, EACH_WAY);
+    let slow = Slow::of(&server, EACH_WAY);
     slow.sign_images(MANY);
-    println!("| `docker build`, trust server {} ms away each way | time before the engine builds |", EACH_WAY.as_millis());
+    println!(
+        "| `docker build`, trust server {} ms away each way | time before the engine builds |",
+        EACH_WAY.as_millis()
+    );
     println!("|---|---|");
     for images in [2, MANY] {
         let times = (0..runs.min(11)).map(|_| {

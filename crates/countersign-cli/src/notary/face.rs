@@ -105,6 +105,7 @@ impl Face {
         let settings = UpdateSettings {
             pinning: decision.pinning(),
             offline: decision.offline_use(),
+            demands: decision.demands(),
             releases: Releases::MayFallBack,
             ..UpdateSettings::new(gun.clone())
         };

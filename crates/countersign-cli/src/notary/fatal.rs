@@ -93,6 +93,7 @@ impl From<UpdateError> for Fatal {
             )),
             UpdateError::Unreachable { source, .. } | UpdateError::Fetch { source, .. } => source.into(),
             UpdateError::Untrusted(error) => error.into(),
+            UpdateError::FirstUse { .. } => Self::new(format!("{PATH}invalid trust pinning specified")),
             error => Self::of(error),
         }
     }

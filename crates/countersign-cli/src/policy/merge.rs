@@ -15,14 +15,18 @@ use super::rules::{FirstUse, Offline, Releases, Rules, Said, Settings, Trust};
 pub(super) fn decide(policy: &Policy, gun: &Gun) -> Decision {
     let ask = Ask { policy, gun };
     let system_server = policy.system.say(gun, |settings| settings.trust_server.as_ref());
-    let first_use = if policy.in_ci { FirstUse::Warn } else { FirstUse::Trust };
+    let first_use = if policy.in_ci {
+        Decided { value: FirstUse::Warn, by: Origin::Variable("CI") }
+    } else {
+        Decided { value: FirstUse::Trust, by: Origin::Default }
+    };
     Decision {
         gun: gun.clone(),
         trust: or_default(ask.strictest(|settings| settings.trust.as_ref()), Trust::Required),
         required_server: system_server,
         server: ask.own(|rules| rules.say(gun, |settings| settings.trust_server.as_ref())),
         pin: ask.system_first(|rules| rules.pin(gun)),
-        first_use: or_default(ask.stricter(|rules| rules.first_use(gun), FirstUse::cmp), first_use),
+        first_use: ask.stricter(|rules| rules.first_use(gun), FirstUse::cmp).unwrap_or(first_use),
         signed_by: ask.signers(),
         offline: or_default(ask.strictest(|settings| settings.offline.as_ref()), Offline::Allow),
         max_age: ask.shortest(|settings| settings.max_age.as_ref()),

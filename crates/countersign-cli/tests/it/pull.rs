@@ -182,7 +182,7 @@ fn names_that_are_no_references_are_usage_errors() {
 }
 
 /// Something in between, and its authority's certificate.
-fn proxy(site: &Site) -> (Proxy, String) {
+pub(crate) fn proxy(site: &Site) -> (Proxy, String) {
     let authority = Authority::new().expect("an authority");
     let ca = std::fs::read_to_string(site.ca()).expect("a certificate");
     let upstream = Upstream::server(&site.trust_server(), Some(&ca)).expect("an upstream");

@@ -169,9 +169,15 @@ pub(crate) struct Site {
 impl Site {
     /// Starts both.
     pub(crate) fn start() -> Self {
+        Self::start_with(|_| {})
+    }
+
+    /// Starts both, the trust server with another configuration.
+    pub(crate) fn start_with(change: impl FnOnce(&mut Config)) -> Self {
         let data = tempfile::tempdir().expect("a temporary directory");
         let mut config = Config::new(data.path());
         config.listen = "127.0.0.1:0".parse().expect("an address");
+        change(&mut config);
         let (registry, server) = block_on(async { (Registry::start().await, Server::start(config).await) });
         Self {
             registry: registry.expect("a registry on loopback"),

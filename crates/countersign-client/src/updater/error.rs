@@ -82,7 +82,9 @@ pub enum UpdateError {
         max_freeze: u64,
     },
     /// Everything was verified, and the collection is met for the first time without a pin, which is not allowed.
-    #[error("`{gun}` is met for the first time, and no pin says which root key is right")]
+    #[error(
+        "`{gun}` is met for the first time, and no pin says which root key is right; nothing of it was kept"
+    )]
     FirstUse {
         /// The collection.
         gun: Gun,
