@@ -8,7 +8,7 @@ use countersign_core::name::{Gun, RoleName};
 use countersign_core::trust::TrustPinning;
 
 use super::pinning::Pin;
-use super::rules::{FirstUse, Mirror, Offline, Place, Releases, Trust};
+use super::rules::{ExpiredCertificates, FirstUse, Mirror, Offline, Place, Releases, Trust};
 use super::span::Span;
 
 /// A setting and what decided it.
@@ -50,6 +50,8 @@ pub(crate) struct Decision {
     pub(crate) signed_by: Vec<Decided<RoleName>>,
     /// Whether the cache may stand in for the server.
     pub(crate) offline: Decided<Offline>,
+    /// What expired certificates of roles other than root mean.
+    pub(crate) expired_certificates: Decided<ExpiredCertificates>,
     /// How long ago the server may last have been heard from, when the cache stands in for it.
     pub(crate) max_age: Option<Decided<Span>>,
     /// How far ahead a timestamp may expire.
@@ -81,6 +83,7 @@ impl Decision {
             signed_by: self.signed_by.iter().map(|role| role.value.clone()).collect(),
             max_age: seconds(&self.max_age),
             max_freeze: seconds(&self.max_freeze),
+            certificates_hold: self.expired_certificates.value == ExpiredCertificates::Refuse,
             first_use: match self.first_use.value {
                 FirstUse::Trust | FirstUse::Warn => updater::FirstUse::Allowed,
                 FirstUse::Refuse => updater::FirstUse::Refused,

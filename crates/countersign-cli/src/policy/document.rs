@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::rules::{FirstUse, Offline, Releases, SnapshotKey, Trust};
+use super::rules::{ExpiredCertificates, FirstUse, Offline, Releases, SnapshotKey, Trust};
 
 /// A whole file.
 #[derive(Default, Deserialize)]
@@ -30,6 +30,7 @@ pub(super) struct Document {
     pub(super) first_use: Option<Spanned<FirstUse>>,
     pub(super) offline: Option<Spanned<Offline>>,
     pub(super) releases: Option<Spanned<Releases>>,
+    pub(super) expired_certificates: Option<Spanned<ExpiredCertificates>>,
     pub(super) max_age: Option<Spanned<String>>,
     pub(super) max_freeze: Option<Spanned<String>>,
 }
@@ -47,6 +48,7 @@ pub(super) struct RuleTable {
     pub(super) first_use: Option<Spanned<FirstUse>>,
     pub(super) offline: Option<Spanned<Offline>>,
     pub(super) releases: Option<Spanned<Releases>>,
+    pub(super) expired_certificates: Option<Spanned<ExpiredCertificates>>,
     pub(super) max_age: Option<Spanned<String>>,
     pub(super) max_freeze: Option<Spanned<String>>,
     pub(super) root_keys: Option<Spanned<Vec<String>>>,
@@ -78,6 +80,7 @@ impl Document {
             first_use: self.first_use.take(),
             offline: self.offline.take(),
             releases: self.releases.take(),
+            expired_certificates: self.expired_certificates.take(),
             max_age: self.max_age.take(),
             max_freeze: self.max_freeze.take(),
             root_keys: None,

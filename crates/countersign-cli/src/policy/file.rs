@@ -120,6 +120,7 @@ impl Source<'_> {
             signed_by: self.said(table.signed_by, signers)?,
             first_use: self.said(table.first_use, Ok)?,
             offline: self.said(table.offline, Ok)?,
+            expired_certificates: self.said(table.expired_certificates, Ok)?,
             releases: self.said(table.releases, Ok)?,
             max_age: self.said(table.max_age, |text| text.parse())?,
             max_freeze: self.said(table.max_freeze, |text| text.parse())?,

@@ -9,7 +9,7 @@ use countersign_core::name::Gun;
 
 use super::Policy;
 use super::decision::{Decided, Decision, Origin};
-use super::rules::{FirstUse, Offline, Releases, Rules, Said, Settings, Trust};
+use super::rules::{ExpiredCertificates, FirstUse, Offline, Releases, Rules, Said, Settings, Trust};
 
 /// What applies to `gun`.
 pub(super) fn decide(policy: &Policy, gun: &Gun) -> Decision {
@@ -29,6 +29,10 @@ pub(super) fn decide(policy: &Policy, gun: &Gun) -> Decision {
         first_use: ask.stricter(|rules| rules.first_use(gun), FirstUse::cmp).unwrap_or(first_use),
         signed_by: ask.signers(),
         offline: or_default(ask.strictest(|settings| settings.offline.as_ref()), Offline::Allow),
+        expired_certificates: or_default(
+            ask.strictest(|settings| settings.expired_certificates.as_ref()),
+            ExpiredCertificates::Warn,
+        ),
         max_age: ask.shortest(|settings| settings.max_age.as_ref()),
         max_freeze: ask.shortest(|settings| settings.max_freeze.as_ref()),
         releases: or_default(ask.strictest(|settings| settings.releases.as_ref()), Releases::Require),

@@ -60,6 +60,7 @@ pub(super) struct Settings {
     pub(super) first_use: Option<Said<FirstUse>>,
     pub(super) offline: Option<Said<Offline>>,
     pub(super) releases: Option<Said<Releases>>,
+    pub(super) expired_certificates: Option<Said<ExpiredCertificates>>,
     pub(super) max_age: Option<Said<Span>>,
     pub(super) max_freeze: Option<Said<Span>>,
     pub(super) root_keys: Option<Said<BTreeSet<KeyId>>>,
@@ -138,6 +139,16 @@ pub(crate) enum Offline {
     Allow,
     /// It may not.
     Forbid,
+}
+
+/// What happens when the certificate around a key of a role other than root is over. Later is stricter.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum ExpiredCertificates {
+    /// It is said, and the key counts.
+    Warn,
+    /// Nothing is trusted.
+    Refuse,
 }
 
 /// What happens when a delegated `targets/releases` cannot be used. Later is stricter.

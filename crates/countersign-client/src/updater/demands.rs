@@ -2,9 +2,11 @@
 
 use countersign_core::metadata::Document as _;
 use countersign_core::name::RoleName;
+use countersign_core::time::is_expired;
 use countersign_core::trust::{PinRule, TrustedCollection};
 
 use super::run::Run;
+use super::warning::{self, Warning};
 use super::{Roles, UpdateError};
 
 /// What an update must meet, beside its signatures, versions and expiries.
@@ -16,6 +18,8 @@ pub struct Demands {
     pub max_age: Option<u64>,
     /// How far ahead a timestamp may expire, in seconds: so long can somebody who replays it go unnoticed.
     pub max_freeze: Option<u64>,
+    /// Whether the certificates of every role must hold, and not root's alone.
+    pub certificates_hold: bool,
     /// Whether a collection without a pin may be met for the first time.
     pub first_use: FirstUse,
 }
@@ -47,6 +51,16 @@ impl Run<'_> {
                     return Err(UpdateError::FarExpiry { expires, ahead, max_freeze });
                 }
             }
+        }
+        if self.roles != Roles::Publish && demands.certificates_hold {
+            let start = self.environment.start;
+            let over = warning::certificates(collection).into_iter().find_map(|warning| match warning {
+                Warning::CertificateEnds { role, key, ends } if is_expired(ends, start) => {
+                    Some(UpdateError::Certificate { role, key, ended: ends })
+                }
+                _ => None,
+            });
+            over.map_or(Ok(()), Err)?;
         }
         let is_unpinned = matches!(self.environment.anchor.pin_rule(), Some(PinRule::FirstUse));
         if self.first_use && is_unpinned && demands.first_use == FirstUse::Refused {

@@ -81,6 +81,16 @@ pub enum UpdateError {
         /// The furthest that is allowed, in seconds.
         max_freeze: u64,
     },
+    /// The certificate around a key is over, and those of every role must hold.
+    #[error("the certificate of {role} key {key} ended at {ended}, and expired certificates are refused")]
+    Certificate {
+        /// The role.
+        role: RoleName,
+        /// Canonical id of the key.
+        key: KeyId,
+        /// When its certificate ended.
+        ended: DateTime,
+    },
     /// Everything was verified, and the collection is met for the first time without a pin, which is not allowed.
     #[error(
         "`{gun}` is met for the first time, and no pin says which root key is right; nothing of it was kept"
@@ -135,6 +145,7 @@ impl UpdateError {
             | Self::CachedRoot(_)
             | Self::RootRotations { .. }
             | Self::FarExpiry { .. }
+            | Self::Certificate { .. }
             | Self::FirstUse { .. } => true,
             Self::Releases { source, .. } | Self::SignedBy { source, .. } => {
                 !matches!(source, DelegationFault::Fetch(fault) if fault.is_unreachable())

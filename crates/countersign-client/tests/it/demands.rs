@@ -1,9 +1,13 @@
 //! What a policy asks for beyond TUF: who must have signed, how old an answer may be, how far ahead a timestamp may expire.
 
 use countersign_client::lookup::{LookupError, list_tags, resolve_tag};
-use countersign_client::updater::{DelegationFault, FirstUse, Freshness, Releases, Roles, UpdateError};
+use countersign_client::updater::{
+    DelegationFault, FirstUse, Freshness, Releases, Roles, UpdateError, Warning,
+};
+use countersign_core::certificate::self_signed;
 use countersign_core::digest::Digest;
 use countersign_core::metadata::FileMeta;
+use countersign_core::name::TopRole;
 use countersign_core::trust::{TrustError, TrustPinning, TrustedTarget};
 
 use crate::collection::{Sim, name, now, role};
@@ -181,6 +185,30 @@ async fn timestamp_that_expires_too_far_ahead_is_refused_and_not_kept() {
     asker.refresh(Roles::Publish).await.expect("the server's own timestamp does not keep its publisher out");
     asker.settings.demands.max_freeze = Some(TIMESTAMP_LIVES);
     asker.pull().await.expect("just near enough");
+}
+
+#[tokio::test]
+async fn expired_certificate_of_a_role_is_a_warning_or_refused_as_demanded() {
+    let mut sim = Sim::new();
+    let key = sim.keys[&role("targets")][0].clone();
+    // It lives for ten years.
+    let began = now().plus_seconds(-11 * 365 * 86_400);
+    sim.list(TopRole::Targets, vec![self_signed(&sim.gun, &key, began).expect("a certificate")]);
+    let server = SimServer::with(&sim.files());
+    let mut asker = Asker::of(&sim, &server);
+    asker.settings.demands.certificates_hold = true;
+    let error = asker.pull().await.expect_err("it is over");
+    let UpdateError::Certificate { role: of, key: named, .. } = &error else { panic!("{error:?}") };
+    assert_eq!((of.as_str(), *named), ("targets", key.public_key().id()));
+    assert!(error.is_untrusted(), "it was checked");
+    assert!(asker.cached().await.is_empty());
+    asker.settings.demands.certificates_hold = false;
+    let refreshed = asker.pull().await.expect("only a warning");
+    assert!(
+        matches!(refreshed.warnings[..], [Warning::CertificateEnds { .. }, ..]),
+        "{:?}",
+        refreshed.warnings
+    );
 }
 
 #[tokio::test]

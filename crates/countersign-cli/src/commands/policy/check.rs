@@ -62,6 +62,7 @@ fn settings(decision: &Decision, app: &App) -> anyhow::Result<Vec<Setting>> {
     settings.extend(decision.signed_by.iter().map(|role| shown("signed_by", role)));
     settings.push(setting("releases", &decision.releases)?);
     settings.push(setting("offline", &decision.offline)?);
+    settings.push(setting("expired_certificates", &decision.expired_certificates)?);
     settings.extend(decision.max_age.as_ref().map(|span| shown("max_age", span)));
     settings.extend(decision.max_freeze.as_ref().map(|span| shown("max_freeze", span)));
     settings.extend(decision.mirror.as_ref().map(|mirror| shown("mirror", mirror)));

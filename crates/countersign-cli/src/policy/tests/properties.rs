@@ -25,6 +25,8 @@ fn any_policy() -> impl Strategy<Value = String> {
         "first_use = \"refuse\"",
         "offline = \"allow\"",
         "offline = \"forbid\"",
+        "expired_certificates = \"warn\"",
+        "expired_certificates = \"refuse\"",
         "releases = \"require\"",
         "releases = \"fall-back\"",
         "max_age = \"5m\"",
@@ -66,6 +68,10 @@ fn assert_not_looser(alone: &Decision, merged: &Decision) {
     assert!(!said(&alone.trust) || merged.trust.value >= alone.trust.value);
     assert!(!said(&alone.first_use) || merged.first_use.value >= alone.first_use.value);
     assert!(!said(&alone.offline) || merged.offline.value >= alone.offline.value);
+    assert!(
+        !said(&alone.expired_certificates)
+            || merged.expired_certificates.value >= alone.expired_certificates.value
+    );
     assert!(!said(&alone.releases) || merged.releases.value >= alone.releases.value);
     for (alone, merged) in [(&alone.max_age, &merged.max_age), (&alone.max_freeze, &merged.max_freeze)] {
         let seconds = |limit: &Option<Decided<span::Span>>| limit.as_ref().map(|limit| limit.value.seconds());
