@@ -10,7 +10,7 @@ use thiserror::Error;
 
 use super::images::{EngineCliError, Show, flag_word};
 use super::mount::ImageMount;
-use super::{Job, Kind, reference};
+use super::{Job, Kind, named};
 use crate::exit::ExitStatus;
 use crate::refusal::Refusal;
 use crate::trust::{Trusted, resolve};
@@ -141,7 +141,7 @@ fn meaning(job: &Job, word: &str) -> anyhow::Result<Meaning> {
     {
         return Ok(Meaning::Itself(id));
     }
-    let image = reference(word)?;
+    let image = named(job.engine.kind(), word)?;
     unsigned::admit_name(&image, &job.app)?;
     Ok(match (image.digest(), image.tag()) {
         (Some(_), None) => Meaning::Itself(match job.engine.kind() {

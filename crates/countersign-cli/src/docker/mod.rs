@@ -19,6 +19,7 @@ mod prompt;
 mod publish;
 mod pull;
 pub(crate) mod real;
+mod short_names;
 mod swarm;
 pub(crate) mod switch;
 mod unsigned;
@@ -50,6 +51,14 @@ fn reading(kind: Kind, covered: Covered) -> (Flags, Order) {
     };
     let belongs_to_a_container = matches!(covered, Covered::Run | Covered::Create | Covered::ServiceCreate);
     (flags, if belongs_to_a_container { Order::FlagsFirst } else { Order::Mixed })
+}
+
+/// A word that names an image, as the engine would understand it.
+fn named(kind: Kind, word: &str) -> anyhow::Result<ImageReference> {
+    Ok(match kind {
+        Kind::Docker => reference(word)?,
+        Kind::Podman => short_names::reference(word)?,
+    })
 }
 
 /// A word that names an image, as Docker understands it.

@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use countersign_engine::Pinned;
 
 use super::images::{Show, flag_word};
-use super::{Job, Kind, reference};
+use super::{Job, Kind, named};
 use crate::exit::ExitStatus;
 use crate::refusal::Refusal;
 use crate::trust::{Trusted, resolve, resolve_all};
@@ -26,7 +26,7 @@ pub(super) fn run(job: &Job) -> anyhow::Result<ExitStatus> {
     let all = job.line.is_on("all-tags");
     let mut tags = Vec::new();
     for word in words {
-        let image = reference(word.strip_prefix("docker://").unwrap_or(word))?;
+        let image = named(job.engine.kind(), word.strip_prefix("docker://").unwrap_or(word))?;
         if all && !image.is_name_only() {
             return Err(Refusal::TagWithAll.into());
         }

@@ -104,6 +104,24 @@ fn podman_is_given_full_names() {
     );
 }
 
+#[test]
+fn short_name_that_podman_could_only_guess_is_refused() {
+    let site = Site::start();
+    let image = site.publish(&site.publisher(), "team/app", "hello");
+    let bench = Bench::new(site.person(), "podman");
+    let configured = |text: &str| {
+        bench.world.write("registries.conf", text);
+        bench.trusting(&["pull", "-q", "app"]).env("CONTAINERS_REGISTRIES_CONF", bench.dir("registries.conf"))
+    };
+    let none = configured("").run().expect_code(1);
+    let two =
+        configured("unqualified-search-registries = [\"a.example\", \"b.example\"]").run().expect_code(1);
+    assert!(bench.calls().is_empty(), "{:?}", bench.calls());
+    bench.world.assert_told("podman_short_names", &[&none, &two]);
+    configured(&format!("[aliases]\n\"app\" = \"{}\"\n", site.image("team/app"))).run().expect_success();
+    assert_eq!(bench.calls()[0][2], format!("{}@{}", site.image("team/app"), image.digest()));
+}
+
 fn put(registry: &Registry, path: &str, text: &str) {
     registry.put_image(path, "latest", &Image::of_text(text).expect("an image"));
 }
