@@ -95,10 +95,12 @@ fn both(trusted: &Trusted) -> String {
     trusted.tagged.with_digest(trusted.digest).familiar()
 }
 
-fn refuse_mounts(job: &Job) -> Result<(), MountNotCovered> {
-    let mut mounts = job.line.flags.iter().filter(|flag| flag.name == "mount" || flag.name == "mount-add");
-    match mounts.find_map(|flag| ImageMount::parse(flag.text()?)) {
-        Some(mount) => Err(MountNotCovered(mount.image().to_owned())),
-        None => Ok(()),
+fn refuse_mounts(job: &Job) -> anyhow::Result<()> {
+    let mounts = job.line.flags.iter().filter(|flag| flag.name == "mount" || flag.name == "mount-add");
+    for flag in mounts {
+        if let Some(mount) = ImageMount::of(flag)? {
+            return Err(MountNotCovered(mount.image().to_owned()).into());
+        }
     }
+    Ok(())
 }
