@@ -9,6 +9,7 @@ use super::mount::ImageMount;
 use super::{Job, reference};
 use crate::exit::ExitStatus;
 use crate::trust::{Trusted, resolve};
+use crate::unsigned;
 
 /// A service with an image among its mounts.
 #[derive(Debug, Error)]
@@ -78,6 +79,7 @@ fn pin(job: &Job, word: &str) -> anyhow::Result<Option<String>> {
         return Ok(None);
     }
     let image = reference(word)?;
+    unsigned::admit_name(&image, &job.app)?;
     if image.tag().is_none() && image.digest().is_some() {
         return Ok(None);
     }
