@@ -72,7 +72,7 @@ pub(super) fn run(mut job: Job) -> anyhow::Result<ExitStatus> {
         places.push((Place::Word(job.line.words[0]), meaning(&job, &word)?));
     }
     for (index, flag) in job.line.flags.iter().enumerate().filter(|(_, flag)| flag.name == "mount") {
-        if let Some(mount) = flag.text().and_then(ImageMount::parse) {
+        if let Some(mount) = ImageMount::of(flag)? {
             let meaning = meaning(&job, mount.image())?;
             places.push((Place::Mount(index, mount), meaning));
         }

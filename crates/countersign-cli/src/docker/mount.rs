@@ -4,6 +4,10 @@
 //!
 //! Source: docker/cli `opts/mount.go`; Go `encoding/csv`.
 
+use thiserror::Error;
+
+use super::line::Given;
+
 /// A mount of an image: its fields, and which of them names the image.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) struct ImageMount {
@@ -12,9 +16,30 @@ pub(super) struct ImageMount {
     image: String,
 }
 
+/// A mount that engines read in different ways, so that it could be an image unseen.
+#[derive(Debug, Error)]
+#[error("the mount `{}` can be read in two ways, and one may be an image that nobody verified; nothing was started", .0.escape_debug())]
+pub(super) struct TwoReadings(String);
+
 impl ImageMount {
+    /// The image in the value of a flag; `None` when it mounts something else.
+    ///
+    /// # Errors
+    /// A value that is no line of plain CSV, or whose type is not ASCII: Go makes an `i` of `İ`, its readers of CSV stop at the
+    /// first line, and early ones of podman split at every comma.
+    pub(super) fn of(flag: &Given) -> Result<Option<Self>, TwoReadings> {
+        let Some(value) = &flag.value else { return Ok(None) };
+        let refuse = || TwoReadings(value.to_string_lossy().into_owned());
+        let text = value.to_str().ok_or_else(refuse)?;
+        let fields = fields_of(text).filter(|_| !text.contains(['\n', '\r'])).ok_or_else(refuse)?;
+        if fields.iter().any(|field| is_odd_type(field)) {
+            return Err(refuse());
+        }
+        Ok(Self::parse(text))
+    }
+
     /// Reads the value of `--mount`; `None` when it is no image, or none that the engine would take.
-    pub(super) fn parse(value: &str) -> Option<Self> {
+    fn parse(value: &str) -> Option<Self> {
         let fields = fields_of(value)?;
         let pair = |field: &String| {
             let (key, value) = field.split_once('=').unwrap_or((field.as_str(), ""));
@@ -46,6 +71,12 @@ impl ImageMount {
         });
         fields.collect::<Vec<_>>().join(",")
     }
+}
+
+/// Whether a field names a type in letters that Go may turn into others.
+fn is_odd_type(field: &str) -> bool {
+    let (key, value) = field.split_once('=').unwrap_or((field, ""));
+    !key.is_ascii() || (key.trim().eq_ignore_ascii_case("type") && !value.is_ascii())
 }
 
 /// The fields of a line of CSV; `None` for what is none.

@@ -9,6 +9,7 @@ use super::mount::ImageMount;
 use super::{Job, reference};
 use crate::exit::ExitStatus;
 use crate::trust::{Trusted, resolve};
+use crate::unsigned;
 
 /// A service with an image among its mounts.
 #[derive(Debug, Error)]
@@ -78,6 +79,7 @@ fn pin(job: &Job, word: &str) -> anyhow::Result<Option<String>> {
         return Ok(None);
     }
     let image = reference(word)?;
+    unsigned::admit_name(&image, &job.app)?;
     if image.tag().is_none() && image.digest().is_some() {
         return Ok(None);
     }
@@ -95,10 +97,12 @@ fn both(trusted: &Trusted) -> String {
     trusted.tagged.with_digest(trusted.digest).familiar()
 }
 
-fn refuse_mounts(job: &Job) -> Result<(), MountNotCovered> {
-    let mut mounts = job.line.flags.iter().filter(|flag| flag.name == "mount" || flag.name == "mount-add");
-    match mounts.find_map(|flag| ImageMount::parse(flag.text()?)) {
-        Some(mount) => Err(MountNotCovered(mount.image().to_owned())),
-        None => Ok(()),
+fn refuse_mounts(job: &Job) -> anyhow::Result<()> {
+    let mounts = job.line.flags.iter().filter(|flag| flag.name == "mount" || flag.name == "mount-add");
+    for flag in mounts {
+        if let Some(mount) = ImageMount::of(flag)? {
+            return Err(MountNotCovered(mount.image().to_owned()).into());
+        }
     }
+    Ok(())
 }

@@ -7,9 +7,10 @@ mod docker;
 mod podman;
 
 use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt as _;
 
 use super::flags;
-use super::line::{Flags, Learned, LineError, Order, read};
+use super::line::{Flags, Learned, Line, LineError, Order, read};
 
 /// Whose command line it is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -109,6 +110,7 @@ impl Kind {
     ) -> Result<Found, LineError> {
         let line = read(args, 0, self.global_flags(), Order::FlagsFirst, learn)?;
         let config = line.last("config").filter(|_| self == Self::Docker).and_then(|flag| flag.value.clone());
+        refuse_two_readings(args, 0, &line)?;
         let Some(first) = line.words.first().copied() else {
             let (words, rest) = (String::new(), args.len());
             return Ok(Found { words, verb: Verb::Passes, rest, config, globals: rest });
@@ -137,6 +139,7 @@ impl Kind {
             _ => &flags::GROUP,
         };
         let line = read(args, first + 1, flags, Order::FlagsFirst, &mut Vec::new)?;
+        refuse_two_readings(args, first + 1, &line)?;
         let Some(second) = line.words.first().copied() else {
             // A group alone says what is in it.
             return Ok(found(word, Verb::Passes, args.len()));
@@ -145,6 +148,22 @@ impl Kind {
         let rest = second + 1;
         let verb = table.verb(&words, &args[rest..]);
         Ok(found(words, verb, rest))
+    }
+}
+
+/// Refuses `--` and values like `-x` before a command: cobra looks for the command's name in another way than it reads flags, and
+/// takes the `--` in `image -- ls pull x` for a flag with the value `ls`, so that it pulls.
+///
+/// Source: spf13/cobra `command.go` (`Traverse`).
+fn refuse_two_readings(args: &[OsString], start: usize, line: &Line) -> Result<(), LineError> {
+    let before = args.get(start..line.words.first().copied().unwrap_or(args.len())).unwrap_or_default();
+    let ends = before.iter().find(|word| *word == "--");
+    let values = line.flags.iter().filter(|flag| flag.words().count() > 1);
+    let values = values.filter_map(|flag| args.get(*flag.words().end()));
+    let odd = ends.or_else(|| values.into_iter().find(|value| value.as_bytes().starts_with(b"-")));
+    match odd {
+        Some(word) => Err(LineError::Syntax(format!("{} before a command", word.to_string_lossy()))),
+        None => Ok(()),
     }
 }
 

@@ -72,6 +72,22 @@ fn what_could_start_an_unverified_image_is_refused() {
 }
 
 #[test]
+fn what_two_readers_take_for_two_commands_is_refused() {
+    for (kind, line) in [
+        (Kind::Docker, "image -- ls pull evil"),
+        (Kind::Docker, "container -- ls run evil"),
+        (Kind::Docker, "buildx -- ls build ."),
+        (Kind::Docker, "compose --project-directory --profile ls up"),
+        (Kind::Docker, "-- image ls"),
+        (Kind::Podman, "-- info run evil"),
+        (Kind::Podman, "--log-level --config info run evil"),
+    ] {
+        let args: Vec<_> = line.split(' ').map(OsString::from).collect();
+        assert!(kind.find(&args, &mut Vec::new).is_err(), "{line}");
+    }
+}
+
+#[test]
 fn what_starts_nothing_passes() {
     for line in
         ["buildx ls", "buildx create --name x", "compose ps", "compose -p up ps", "ps -a", "exec -it x sh"]

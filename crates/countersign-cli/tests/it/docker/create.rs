@@ -66,6 +66,35 @@ fn run_replaces_the_image_and_nothing_else() {
 }
 
 #[test]
+fn mount_that_can_be_read_in_two_ways_is_refused() {
+    let bench = Bench::new(World::new(), "docker");
+    let digest = format!("alpine@sha256:{}", "a".repeat(64));
+    let mounts = [
+        "type=image,source=evil,target=/x\n,type=bind",
+        "type=\u{130}mage,source=evil,target=/x",
+        "type=image,source=evil,target=/x\"y",
+    ];
+    for mount in mounts {
+        let output = bench.run(&["run", "--mount", mount, &digest]).expect_code(125);
+        assert!(output.stderr.contains("can be read in two ways"), "{}", output.stderr);
+        let output = bench.run(&["service", "create", "--mount", mount, &digest]).expect_code(1);
+        assert!(output.stderr.contains("can be read in two ways"), "{}", output.stderr);
+    }
+    assert!(bench.calls().is_empty(), "{:?}", bench.calls());
+}
+
+#[test]
+fn what_a_policy_refuses_is_no_service_by_its_digest_either() {
+    let bench = Bench::new(World::new(), "docker");
+    bench.world.write(".docker/trust/policy.toml", "trust = \"refused\"\n");
+    let digest = format!("alpine@sha256:{}", "a".repeat(64));
+    for args in [&["service", "create", &digest][..], &["service", "update", "--image", &digest, "x"]] {
+        bench.run(args).expect_code(1);
+    }
+    assert!(bench.calls().is_empty(), "{:?}", bench.calls());
+}
+
+#[test]
 fn another_image_under_the_tag_is_not_used() {
     let (_site, bench, [app, _], [digest, _]) = bench("docker");
     bench.set("images", &format!("{app}:1 sha256:{}\n", "e".repeat(64)));
