@@ -13,6 +13,7 @@ const BAKE: &str = "build each target with `docker build`, or write the images i
      `DOCKER_CONTENT_TRUST=0`";
 const BUILDER: &str = "name the builder's image by digest with `--driver-opt image=NAME@sha256:…`, and run it once with \
      `DOCKER_CONTENT_TRUST=0`";
+const VOLUME: &str = "mount the image with `docker run --mount type=image,source=NAME,…`, which is covered";
 const PLUGIN: &str = "if what it starts is named by digest, or you trust it otherwise, run it once with `DOCKER_CONTENT_TRUST=0`";
 const DAP: &str = "build with `docker build`";
 
@@ -52,7 +53,7 @@ pub(super) const TABLE: Table = Table {
         ("builder", "du prune"),
         (
             "buildx",
-            "create diskusage du history imagetools inspect install ls policy prune rm stop uninstall use \
+            "diskusage du history imagetools inspect install ls policy prune rm stop uninstall use \
              version",
         ),
         ("checkpoint", "create ls list rm remove"),
@@ -81,6 +82,7 @@ pub(super) const TABLE: Table = Table {
     ],
     refused: &[
         ("buildx bake", BAKE),
+        ("buildx create", BUILDER),
         ("buildx dap", DAP),
         ("buildx debug", DAP),
         ("buildx dial-stdio", DAP),
@@ -111,5 +113,9 @@ pub(super) const TABLE: Table = Table {
         ("sandbox", PLUGIN),
         ("sbom", PLUGIN),
     ],
-    guarded: &[("buildx create", &["--bootstrap"], BUILDER), ("buildx inspect", &["--bootstrap"], BUILDER)],
+    guarded: &[
+        ("buildx inspect", &["--bootstrap"], BUILDER),
+        // What is called docker may be podman.
+        ("volume create", &["image", "-dimage", "-d=image", "--driver=image"], VOLUME),
+    ],
 };

@@ -47,6 +47,7 @@ fn what_could_start_an_unverified_image_is_refused() {
         "buildx bake",
         "buildx --builder ls bake",
         "stack deploy -c x y",
+        "buildx create --name x",
         "buildx create --bootstrap",
         "nosuch",
         "debug x",
@@ -89,9 +90,7 @@ fn what_two_readers_take_for_two_commands_is_refused() {
 
 #[test]
 fn what_starts_nothing_passes() {
-    for line in
-        ["buildx ls", "buildx create --name x", "compose ps", "compose -p up ps", "ps -a", "exec -it x sh"]
-    {
+    for line in ["buildx ls", "compose ps", "compose -p up ps", "ps -a", "exec -it x sh"] {
         assert_eq!(find(Kind::Docker, line).verb, Verb::Passes, "{line}");
     }
     for line in ["pod create x", "volume create x", "--log-level debug ps", "kube generate x"] {
