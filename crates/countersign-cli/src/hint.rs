@@ -1,6 +1,7 @@
 //! What may help. Libraries say what is wrong; only the program knows what a person can do about it here.
 
 mod engine;
+mod keys;
 mod tuf;
 
 use std::error::Error;
@@ -51,7 +52,7 @@ pub(crate) fn hint(error: &(dyn Error + 'static)) -> Option<String> {
         Some(OpenBackupError::NoIdentity) => {
             return Some("`--identity` names the file with the identity of one of them".to_owned());
         }
-        Some(OpenBackupError::Passphrase(error)) => return passphrase(error),
+        Some(OpenBackupError::Passphrase(error)) => return keys::passphrase(error),
         _ => {}
     }
     if let Some(error) = error.downcast_ref::<UpdateError>() {
@@ -100,13 +101,13 @@ pub(crate) fn hint(error: &(dyn Error + 'static)) -> Option<String> {
         return http(error);
     }
     if let Some(error) = error.downcast_ref::<KeyStoreError>() {
-        return key_store(error);
+        return keys::key_store(error);
     }
     if let Some(error) = error.downcast_ref::<TokenError>() {
-        return token(error);
+        return keys::token(error);
     }
     if let Some(error) = error.downcast_ref::<PassphraseError>() {
-        return passphrase(error);
+        return keys::passphrase(error);
     }
     if let Some(error) = error.downcast_ref::<StoreError>() {
         return store(error);
@@ -265,7 +266,7 @@ fn fetch(error: &FetchError) -> Option<String> {
 
 fn publisher(error: &PublisherError) -> Option<String> {
     match error {
-        PublisherError::Keys(error) => key_store(error),
+        PublisherError::Keys(error) => keys::key_store(error),
         PublisherError::NoSigningKeys { .. } => Some(
             "`countersign key list` shows the keys that are here; somebody who has those that may sign can bring them, or make you \
              a signer"
@@ -354,67 +355,6 @@ fn http(error: &HttpError) -> Option<String> {
         }
         HttpError::Plain { host } => {
             Some(format!("`insecure_registries = [\"{host}\"]` in the policy allows it"))
-        }
-        _ => None,
-    }
-}
-
-fn key_store(error: &KeyStoreError) -> Option<String> {
-    match error {
-        KeyStoreError::Passphrase(error) => passphrase(error),
-        KeyStoreError::Plain { .. } => Some("`countersign key passwd` encrypts it".to_owned()),
-        KeyStoreError::Token(error) => token(error),
-        KeyStoreError::Changed { .. } => Some("try again".to_owned()),
-        KeyStoreError::OtherRole { .. } | KeyStoreError::FixedRole { .. } => Some(
-            "one key is for one role; `countersign key rename` changes the names of signers alone".to_owned(),
-        ),
-        KeyStoreError::OtherKey { .. } => Some(
-            "two key files may have been mixed up; restore it from a backup, and change nothing here until it is found"
-                .to_owned(),
-        ),
-        _ => None,
-    }
-}
-
-fn token(error: &TokenError) -> Option<String> {
-    let text = match error {
-        TokenError::Passphrase(error) => return passphrase(error),
-        TokenError::Module { .. } => {
-            "`COUNTERSIGN_PKCS11_MODULE` names the library of the token's maker; without it, everything but tokens works"
-        }
-        TokenError::NoToken { .. } | TokenError::Ambiguous { .. } => {
-            "`countersign key tokens` shows the tokens that are there; one is also named by `serial:NUMBER`"
-        }
-        TokenError::Locked { .. } | TokenError::LastTry { .. } => {
-            "its security officer's PIN (PUK) unlocks a token, with the tools of its maker"
-        }
-        TokenError::Token { .. } => {
-            "if it was pulled out, put it back and try again; nothing was published without it"
-        }
-        TokenError::Kind { .. } => "`countersign key generate` makes keys that tokens take",
-        TokenError::NoKey { .. } | TokenError::Present { .. } => {
-            "`countersign key list` shows what is in which token"
-        }
-        _ => return None,
-    };
-    Some(text.to_owned())
-}
-
-fn passphrase(error: &PassphraseError) -> Option<String> {
-    match error {
-        PassphraseError::EndOfInput { alias, .. } => {
-            let name = if alias == "root" { "ROOT" } else { "REPOSITORY" };
-            Some(format!("run it at a terminal, or set `DOCKER_CONTENT_TRUST_{name}_PASSPHRASE`"))
-        }
-        PassphraseError::WrongVariable { variable, .. } | PassphraseError::WrongFor { variable, .. } => {
-            Some(format!("set `{variable}` right, or unset it to be asked at the terminal"))
-        }
-        PassphraseError::NoPin { .. } => {
-            Some("run it at a terminal, or set `COUNTERSIGN_PKCS11_PIN`; no option takes a PIN".to_owned())
-        }
-        PassphraseError::FileEndOfInput { .. } => Some("run it at a terminal".to_owned()),
-        PassphraseError::ShortVariable { .. } => {
-            Some("a password manager generates and keeps a good random passphrase".to_owned())
         }
         _ => None,
     }
