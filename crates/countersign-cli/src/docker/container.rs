@@ -129,7 +129,8 @@ fn when(job: &Job) -> Result<When, PullOption> {
 /// What `word` names: a digest by itself, an id if the engine has it, or else a tag.
 fn meaning(job: &Job, word: &str) -> anyhow::Result<Meaning> {
     let is_hex = |text: &str| text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-    if let Some(hex) = word.strip_prefix("sha256:").filter(|hex| is_hex(hex)) {
+    // With fewer digits it could be a tag of a repository with that name.
+    if let Some(hex) = word.strip_prefix("sha256:").filter(|hex| is_hex(hex) && hex.len() >= SHORT_ID) {
         if hex.len() == 64 {
             return Ok(Meaning::Itself(word.to_owned()));
         }

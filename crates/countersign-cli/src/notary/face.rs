@@ -28,7 +28,8 @@ use super::line::Line;
 use super::settings::Settings;
 use super::tell;
 use crate::docker::DockerTerminal;
-use crate::policy::Policy;
+use crate::policy::{Origin, Policy};
+use crate::refusal::by_policy;
 use crate::terminal::Person as _;
 use crate::time;
 
@@ -91,7 +92,14 @@ impl Face {
 
     /// What brings a collection up to date.
     pub(super) fn updater(&self, gun: &Gun, access: Access) -> Outcome<Updater> {
-        let server = self.settings.trust_server()?;
+        let decision = self.policy.decide(gun);
+        if access == Access::Pull {
+            by_policy(&decision).map_err(|error| Fatal::of(&error))?;
+        }
+        let server = match &decision.required_server {
+            Some(required) => required.value.clone(),
+            None => self.settings.trust_server()?,
+        };
         let realms = self.policy.token_realms().into_iter().fold(Realms::guarded(), Realms::and_realm);
         let session = Session::new(SessionParts {
             http: HttpClient::new(self.http()?),
@@ -101,12 +109,15 @@ impl Face {
             realms,
         });
         let remote = HttpRemote::new(session, server, gun.clone(), access);
-        let decision = self.policy.decide(gun);
         let settings = UpdateSettings {
             pinning: decision.pinning(),
             offline: decision.offline_use(),
             demands: decision.demands(),
-            releases: Releases::MayFallBack,
+            // As Notary, unless the system's policy says something of it.
+            releases: match decision.releases.by {
+                Origin::Default => Releases::MayFallBack,
+                _ => decision.releases_use(),
+            },
             ..UpdateSettings::new(gun.clone())
         };
         let cache = DirectoryCache::new(&self.settings.trust_dir);

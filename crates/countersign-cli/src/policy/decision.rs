@@ -107,9 +107,10 @@ impl Decision {
         }
     }
 
-    /// Whether a pin names this very collection: somebody knows that it is signed.
+    /// Whether anything is said of who signs this collection: a pin, roles that must, no first use without a pin. Whoever says that
+    /// does not want to be told that nobody signed it.
     pub(crate) fn is_known_to_be_signed(&self) -> bool {
-        matches!(self.pin.as_ref().map(|pin| &pin.value), Some(Pin::Keys { is_named: true, .. }))
+        self.pin.is_some() || !self.signed_by.is_empty() || self.first_use.value == FirstUse::Refuse
     }
 }
 

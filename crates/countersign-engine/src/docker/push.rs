@@ -26,9 +26,9 @@ impl DockerEngine {
         let Some(tag) = reference.tag() else { return Err(EngineError::NoTag(reference)) };
         let auth = registry_auth(&self.daemon, &self.credentials, reference.domain()).await?;
         let hello = self.daemon.hello().await?;
-        if self.inspect(&reference).await?.is_none() {
+        let Some(before) = self.inspect(&reference).await? else {
             return Err(EngineError::NoSuchImage(reference));
-        }
+        };
         let call = Call::post(&["images", reference.name(), "push"]);
         let mut messages = self.daemon.messages(call.with("tag", tag).header(X_REGISTRY_AUTH, auth)).await?;
         let mut sent = Sent::new(reference.familiar(), tag, hello.is_podman);
@@ -42,7 +42,8 @@ impl DockerEngine {
         // Podman compresses anew with each push and does not keep what it sent.
         if !hello.is_podman && sent.instead_of_index != Some(report.digest) {
             let found = self.inspect(&reference).await?;
-            if !found.is_some_and(|found| found.digests.contains(&report.digest)) {
+            // A tag that was moved meanwhile is another image, even if that is what was sent.
+            if !found.is_some_and(|found| found.id == before.id && found.digests.contains(&report.digest)) {
                 let reference = reference.familiar();
                 return Err(DaemonError::OtherImage { reference, pushed: report.digest }.into());
             }

@@ -61,14 +61,20 @@ impl Publisher {
         let keys = root.role_keys(TopRole::Targets);
         let file = verified(&targets, &keys).map_err(refused)?;
         let file = file.ok_or_else(|| PublisherError::NoTargets(settings.gun.clone()))?;
-        let mut roles = BTreeMap::from([(targets, (file.clone(), keys))]);
-        let (mut queue, mut left_out) = (VecDeque::from([file]), Vec::new());
-        while let Some(parent) = queue.pop_front() {
+        let mut roles = BTreeMap::from([(targets.clone(), (file.clone(), keys))]);
+        let (mut queue, mut left_out) = (VecDeque::from([(targets, file)]), Vec::new());
+        while let Some((of, parent)) = queue.pop_front() {
             for declared in &parent.delegations.roles {
+                // Nobody, itself included, speaks for a role that is not right below.
+                if declared.name.parent().as_ref() != Some(&of) {
+                    left_out
+                        .push(format!("`{}` is not `{of}`'s to declare, and was left out", declared.name));
+                    continue;
+                }
                 let keys = parent.delegations.role_keys(declared);
                 match verified(&declared.name, &keys) {
                     Ok(Some(file)) => {
-                        queue.push_back(file.clone());
+                        queue.push_back((declared.name.clone(), file.clone()));
                         roles.insert(declared.name.clone(), (file, keys));
                     }
                     Ok(None) => {
