@@ -273,13 +273,16 @@ async fn id_counts_only_if_the_image_has_it() {
         whole.to_string(),
         whole.hex(),
         whole.hex()[..12].to_owned(),
-        format!("sha256:{}", &whole.hex()[..4]),
+        format!("sha256:{}", &whole.hex()[..12]),
     ] {
         assert_eq!(engine.image_id(&text).await.expect("an answer"), Some(whole), "{text}");
     }
     let asked = fake.heard().len();
     assert_eq!(engine.image_id("cafecafecafe").await.expect("an answer"), None, "a name of that image");
-    assert_eq!(engine.image_id("cafe").await.expect("an answer"), None);
+    let short = format!("sha256:{}", &whole.hex()[..11]);
+    for text in ["cafe", &short] {
+        assert_eq!(engine.image_id(text).await.expect("an answer"), None, "{text}");
+    }
     assert_eq!(fake.heard().len(), asked + 1, "what is too short is not asked for");
 }
 
