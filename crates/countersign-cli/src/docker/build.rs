@@ -97,13 +97,13 @@ async fn look_for_triggers(
 fn tag_bases(job: &Job, prepared: &Prepared) {
     for (tagged, pinned) in &prepared.bases {
         let familiar = tagged.familiar();
-        let is_here = matches!(job.engine.id(&job.engine.name_of(pinned)), Ok(Some(_)));
+        let is_here = matches!(job.id(&job.engine.name_of(pinned)), Ok(Some(_)));
         // A reference with a digest of its own has the tag that its digest was compared with.
         let Some(tag) = tagged.tag().filter(|_| is_here) else { continue };
         let tagging = || {
             let tagged = tagged.without_suffix().with_tag(tag)?;
             job.printer().tell(format_args!("Tagging {} as {}", pinned.familiar(), tagged.familiar()));
-            job.engine.tag(pinned, &tagged).context("the base was not tagged")
+            job.tag(pinned, &tagged).context("the base was not tagged")
         };
         if let Err(error) = tagging() {
             job.printer()

@@ -1,13 +1,14 @@
 //! A command of Docker or podman: whether trust is on, what is done about it, and who does it.
 
+use std::cell::OnceCell;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::images::EngineCli;
 use super::job::{Job, UsageError, usage_of};
 use super::line::{LineError, read};
+use super::program::EngineCli;
 use super::real::{Real, SWITCH};
 use super::verbs::{Covered, Found, Verb};
 use super::words::Manner;
@@ -135,7 +136,8 @@ impl Call {
         let config = found.config.as_ref().map(PathBuf::from).or(self.config);
         let start = Job::start(config, &printer);
         let outcome = start.and_then(|(app, runtime)| {
-            Job { engine, name: self.name, args, found, line, app, runtime }.run(covered)
+            let daemon = OnceCell::new();
+            Job { engine, name: self.name, args, found, line, app, runtime, daemon }.run(covered)
         });
         outcome.unwrap_or_else(|error| {
             if let Some(usage) = error.downcast_ref::<UsageError>() {

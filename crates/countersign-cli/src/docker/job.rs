@@ -1,20 +1,22 @@
 //! A covered command under trust: what it needs, and how it ends.
 
+use std::cell::OnceCell;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context as _;
 use countersign_client::passphrase::Tries;
+use countersign_engine::docker::DockerEngine;
 use countersign_registry::reference::ReferenceError;
 use thiserror::Error;
 use tokio::runtime::{Builder, Runtime};
 
-use super::images::EngineCli;
 use super::line::Line;
+use super::program::EngineCli;
 use super::prompt::DockerTerminal;
 use super::verbs::{Covered, Found};
-use super::{Kind, build, container, publish, pull, swarm};
+use super::{Kind, build, container, daemon, publish, pull, swarm};
 use crate::app::App;
 use crate::args::Global;
 use crate::context::Context;
@@ -31,6 +33,8 @@ pub(super) struct Job {
     pub(super) line: Line,
     pub(super) app: App,
     pub(super) runtime: Runtime,
+    /// The daemon, once it was looked for.
+    pub(super) daemon: OnceCell<Option<DockerEngine>>,
 }
 
 impl Job {
@@ -55,6 +59,11 @@ impl Job {
             Covered::PluginUpgrade => swarm::upgrade(self),
             Covered::PluginPush => publish::push_plugin(&self),
         }
+    }
+
+    /// The daemon, if it may be asked itself. Without one the engine's program is run.
+    pub(super) fn daemon(&self) -> Option<&DockerEngine> {
+        self.daemon.get_or_init(|| daemon::of(self)).as_ref()
     }
 
     pub(super) fn block_on<T>(&self, future: impl Future<Output = T>) -> T {

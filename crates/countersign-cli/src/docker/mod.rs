@@ -7,6 +7,7 @@
 mod build;
 mod call;
 mod container;
+mod daemon;
 pub(crate) mod flags;
 mod images;
 mod job;
@@ -15,6 +16,7 @@ mod line;
 mod mount;
 pub(crate) mod own;
 pub(crate) mod plugin;
+mod program;
 mod prompt;
 mod publish;
 mod pull;

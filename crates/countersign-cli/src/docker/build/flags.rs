@@ -6,8 +6,8 @@ use std::path::Path;
 use countersign_engine::build::{BuildFlags, Builder, Prepared};
 use thiserror::Error;
 
-use crate::docker::images::flag_word;
 use crate::docker::line::Given;
+use crate::docker::program::flag_word;
 use crate::docker::{Job, Kind};
 use crate::variable;
 

@@ -2,6 +2,7 @@
 
 mod build;
 mod create;
+mod daemon;
 mod inspect;
 mod plugin;
 mod publish;
