@@ -72,7 +72,7 @@ fn text(error: &anyhow::Error, skip: usize) -> (String, Vec<String>) {
     if let (Some(gun), Some(text)) = (gun, update.and_then(|update| of_update(update, error))) {
         return (text.replace("<GUN>", gun.as_str()), causes(1));
     }
-    if let Some(at) = error.chain().position(|link| link.is::<EngineError>()).filter(|at| *at > skip) {
+    if let Some(at) = error.chain().position(<dyn Error>::is::<EngineError>).filter(|at| *at > skip) {
         // The engine's words, and then what that means.
         let said = error.chain().nth(at).map(ToString::to_string).unwrap_or_default();
         let mut notes = causes(at + 1);
