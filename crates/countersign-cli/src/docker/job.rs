@@ -22,6 +22,7 @@ use crate::args::Global;
 use crate::context::Context;
 use crate::exit::ExitStatus;
 use crate::output::Printer;
+use crate::terminal::watch_signals;
 use crate::{SYSTEM_POLICY, log, variable};
 
 /// A covered command under trust.
@@ -48,6 +49,10 @@ impl Job {
     }
 
     pub(super) fn run(self, covered: Covered) -> anyhow::Result<ExitStatus> {
+        // A build leaves nothing behind, and waits for the engine's command to end.
+        if covered != Covered::Build {
+            watch_signals();
+        }
         match covered {
             Covered::Pull => pull::run(&self),
             Covered::Push => publish::push(&self),

@@ -14,14 +14,14 @@ use countersign_testkit::terminal::Terminal;
 use crate::world::{Site, World};
 
 /// Somebody's machine, with a shim before a docker, and a daemon.
-struct Machine<'a> {
-    world: World,
+pub(super) struct Machine<'a> {
+    pub(super) world: World,
     daemon: &'a DockerDaemon,
 }
 
 impl<'a> Machine<'a> {
     /// One whose docker is the installed one.
-    fn new(world: World, daemon: &'a DockerDaemon) -> Self {
+    pub(super) fn new(world: World, daemon: &'a DockerDaemon) -> Self {
         let machine = Self::without_docker(world, daemon);
         let docker = find_program("docker").expect("it was there just now");
         let docker = docker.canonicalize().expect("a program");
@@ -50,12 +50,16 @@ impl<'a> Machine<'a> {
         self.world.program_at(&self.real(), args).env("DOCKER_HOST", self.daemon.host())
     }
 
+    /// The directories of PATH.
+    pub(super) fn path(&self) -> String {
+        let dirs = ["shim", "real"].map(|dir| self.world.path(dir).display().to_string());
+        format!("{}:/usr/bin:/bin", dirs.join(":"))
+    }
+
     /// The shim with trust on; nothing says where the daemon is.
     fn bare(&self, args: &[&str]) -> Invocation {
-        let dirs = ["shim", "real"].map(|dir| self.world.path(dir).display().to_string());
-        let path = format!("{}:/usr/bin:/bin", dirs.join(":"));
         let shim = self.world.program_at(&self.world.path("shim/docker"), args);
-        shim.env("PATH", path).env("DOCKER_CONTENT_TRUST", "1")
+        shim.env("PATH", self.path()).env("DOCKER_CONTENT_TRUST", "1")
     }
 
     /// The shim with trust on.
@@ -63,13 +67,13 @@ impl<'a> Machine<'a> {
         self.bare(args).env("DOCKER_HOST", self.daemon.host())
     }
 
-    fn id(&self, name: &str) -> String {
+    pub(super) fn id(&self, name: &str) -> String {
         let output = self.daemon.docker(&["image", "inspect", "--format", "{{.Id}}", name]).run();
         output.stdout.trim().to_owned()
     }
 
     /// Loads an image with this text under this name.
-    fn load(&self, name: &str, text: &str) {
+    pub(super) fn load(&self, name: &str, text: &str) {
         let image = Image::of_text(text).expect("an image");
         let archive = self.world.path("image.tar");
         image.write_docker_archive(&archive, name).expect("an archive");
@@ -112,7 +116,7 @@ fn seen(drawn: &str) -> Vec<String> {
     lines
 }
 
-fn peers() -> Option<DockerDaemon> {
+pub(super) fn peers() -> Option<DockerDaemon> {
     if present_or_skip(&["docker"]) { DockerDaemon::start_or_skip() } else { None }
 }
 
