@@ -84,9 +84,8 @@ impl<'a> Machine<'a> {
 
 /// The lines of `output` between the one that begins so and the one that begins so.
 fn between<'t>(text: &'t str, first: &str, end: &str) -> &'t str {
-    let (_, rest) = text.split_once(first).unwrap_or_else(|| panic!("no `{first}` in {text}"));
-    let (part, _) = rest.split_once(end).unwrap_or_else(|| panic!("no `{end}` in {text}"));
-    part
+    let (_, rest) = text.split_once(first).expect("its beginning");
+    rest.split_once(end).expect("its end").0
 }
 
 /// What is to be seen in the end of what was drawn on a terminal.
@@ -104,8 +103,11 @@ fn seen(drawn: &str) -> Vec<String> {
                 match &rest[end..=end] {
                     "A" => row -= count,
                     "B" => row += count,
-                    "K" => lines[row].clear(),
-                    other => panic!("nobody draws with {other}"),
+                    // Nobody draws with anything else.
+                    erase => {
+                        assert_eq!(erase, "K");
+                        lines[row].clear();
+                    }
                 }
                 rest = &rest[end + 1..];
             }

@@ -5,7 +5,7 @@ mod create;
 mod daemon;
 mod inspect;
 mod plugin;
-mod publish;
+pub(crate) mod publish;
 mod pull;
 mod refused;
 mod shim;
