@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use countersign_engine::{Engine as _, EngineError, Output, Pinned};
+use countersign_engine::{Engine as _, EngineError, Output, Pinned, Pushed};
 use countersign_registry::descriptor::Platform;
 use countersign_registry::reference::ImageReference;
 use countersign_registry::transfer::Silent;
@@ -69,10 +69,18 @@ impl Job {
         flags: &[&Given],
         image: &ImageReference,
     ) -> anyhow::Result<Vec<SentLine>> {
-        if let (["push"], [], Some(_), Some(daemon)) = (words, flags, image.tag(), self.daemon()) {
-            match self.block_on(daemon.push(image, self.output(Show::Itself))) {
+        let all = flags.iter().all(|flag| flag.name == "all-tags");
+        if let (["push"], true, Some(daemon)) = (words, all, self.daemon()) {
+            let output = self.output(Show::Itself);
+            let sent = match image.tag() {
+                Some(_) => self.block_on(daemon.push(image, output)).map(|sent| vec![sent]),
+                None => self.block_on(daemon.push_all(image, &*output)),
+            };
+            match sent {
                 Ok(sent) => {
-                    return Ok(vec![SentLine { tag: sent.tag, digest: sent.digest, size: sent.length }]);
+                    let line =
+                        |sent: Pushed| SentLine { tag: sent.tag, digest: sent.digest, size: sent.length };
+                    return Ok(sent.into_iter().map(line).collect());
                 }
                 Err(EngineError::NoSuchImage(image)) => {
                     let name = image.familiar_name();

@@ -15,6 +15,7 @@ use tokio::runtime::{Builder, Runtime};
 use super::line::Line;
 use super::program::EngineCli;
 use super::prompt::DockerTerminal;
+use super::required::Required;
 use super::verbs::{Covered, Found};
 use super::{Kind, build, container, daemon, publish, pull, swarm};
 use crate::app::App;
@@ -34,6 +35,8 @@ pub(super) struct Job {
     pub(super) line: Line,
     pub(super) app: App,
     pub(super) runtime: Runtime,
+    /// The system's policy, where trust is on for no other reason.
+    pub(super) required: Option<Required>,
     /// The daemon, once it was looked for.
     pub(super) daemon: OnceCell<Option<DockerEngine>>,
 }
@@ -57,7 +60,7 @@ impl Job {
             Covered::Pull => pull::run(&self),
             Covered::Push => publish::push(&self),
             Covered::Run | Covered::Create => container::run(self),
-            Covered::Build => build::run(&self),
+            Covered::Build => build::run(self),
             Covered::ServiceCreate => swarm::create(self),
             Covered::ServiceUpdate => swarm::update(self),
             Covered::PluginInstall => swarm::install(self),

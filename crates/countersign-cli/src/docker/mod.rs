@@ -21,6 +21,7 @@ mod prompt;
 mod publish;
 mod pull;
 pub(crate) mod real;
+mod required;
 mod short_names;
 mod swarm;
 pub(crate) mod switch;

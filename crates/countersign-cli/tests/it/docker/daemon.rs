@@ -214,6 +214,37 @@ fn push_shows_what_docker_shows_then_signs_what_was_sent() {
 }
 
 #[test]
+fn push_of_all_tags_shows_what_docker_shows_and_signs_each() {
+    let Some(daemon) = peers() else { return };
+    let site = Site::start();
+    let machine = Machine::new(site.publisher(), &daemon);
+    let name = site.image("team/app");
+    for tag in ["1", "2"] {
+        machine.load(&format!("{name}:{tag}"), tag);
+    }
+    machine.load(&site.image("team/other:1"), "other");
+    let all = ["push", "--all-tags", name.as_str()];
+    machine.docker(&all).run().expect_success();
+    let theirs = machine.docker(&all).run().expect_success();
+    let ours = machine.shim(&all).run().expect_success();
+    assert_eq!(ours.stdout.split("Signing and pushing").next(), Some(theirs.stdout.as_str()));
+    for tag in ["1", "2"] {
+        let digest = site.registry().tagged("team/app", tag).expect("it was pushed").to_string();
+        let lookup = machine.world.run(&["repo", "lookup", &name, tag]).expect_success();
+        assert!(lookup.stdout.contains(&digest), "{}", lookup.stdout);
+    }
+    let theirs = Terminal::run(machine.docker(&all)).finish();
+    let ours = Terminal::run(machine.shim(&all)).finish();
+    assert_eq!(ours.code, Some(0), "{}", ours.screen);
+    assert_eq!(seen(ours.screen.split("Signing and").next().unwrap_or_default()), seen(&theirs.screen));
+    assert_eq!(site.registry().tagged("team/other", "1"), None);
+    let none = ["push", "--all-tags", &site.image("team/none")];
+    let theirs = machine.docker(&none).run().expect_code(1);
+    let ours = machine.shim(&none).run().expect_code(1);
+    assert!(ours.stderr.starts_with(&theirs.stderr), "{}{}", ours.stderr, theirs.stderr);
+}
+
+#[test]
 fn daemons_refusals_are_dockers_and_nothing_is_tagged_or_signed() {
     let Some(daemon) = peers() else { return };
     let site = Site::start();

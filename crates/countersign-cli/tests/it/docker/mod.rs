@@ -8,6 +8,7 @@ mod plugin;
 pub(crate) mod publish;
 mod pull;
 mod refused;
+mod required;
 mod shim;
 mod tables;
 mod terminal;
