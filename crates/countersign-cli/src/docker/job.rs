@@ -52,8 +52,8 @@ impl Job {
     }
 
     pub(super) fn run(self, covered: Covered) -> anyhow::Result<ExitStatus> {
-        // A build leaves nothing behind, and waits for the engine's command to end.
-        if covered != Covered::Build {
+        // The others become the engine's program, which is to find signals as they were, or wait for it to end.
+        if matches!(covered, Covered::Pull | Covered::Push | Covered::PluginPush) {
             watch_signals();
         }
         match covered {

@@ -32,7 +32,7 @@ impl DockerEngine {
         self.order_push(&reference, &mut sent, output).await?;
         let report = sent.reports.pop().ok_or(DaemonError::NoDigest(sent.reference))?;
         // Podman compresses anew with each push and does not keep what it sent.
-        if !hello.is_podman && sent.instead_of_index != Some(report.digest) {
+        if !hello.is_podman && !sent.instead_of_index.contains(&report.digest) {
             let found = self.inspect(&reference).await?;
             // A tag that was moved meanwhile is another image, even if that is what was sent.
             if !found.is_some_and(|found| found.id == before.id && found.digests.contains(&report.digest)) {
@@ -81,7 +81,9 @@ impl DockerEngine {
             let (name, id) =
                 before.iter().find(|(name, _)| name.tag() == Some(&report.tag)).ok_or_else(other)?;
             let found = self.inspect(name).await?;
-            if !found.is_some_and(|found| found.id == *id && found.digests.contains(&report.digest)) {
+            let is_sent =
+                found.is_some_and(|found| found.id == *id && found.digests.contains(&report.digest));
+            if !is_sent && !sent.instead_of_index.contains(&report.digest) {
                 return Err(other().into());
             }
         }
@@ -129,7 +131,8 @@ struct Sent<'a> {
     is_podman: bool,
     /// One for each tag.
     reports: Vec<Report>,
-    instead_of_index: Option<Digest>,
+    /// Images of one platform that were sent in the place of an index.
+    instead_of_index: Vec<Digest>,
 }
 
 /// Source: Engine API, "Push an image"; docker/cli `cli/trust/trust_push.go`.
@@ -143,14 +146,14 @@ struct Report {
 
 impl<'a> Sent<'a> {
     fn new(reference: String, tag: Option<&'a str>, is_podman: bool) -> Self {
-        Self { reference, tag, is_podman, reports: Vec::new(), instead_of_index: None }
+        Self { reference, tag, is_podman, reports: Vec::new(), instead_of_index: Vec::new() }
     }
 
     fn hear(&mut self, message: &Message) -> Result<(), DaemonError> {
         let report = match &message.aux {
             Some(aux) if aux.get("manifestPushedInsteadOfIndex") == Some(&Value::Bool(true)) => {
                 let digest = aux.pointer("/selectedManifest/digest").and_then(Value::as_str);
-                self.instead_of_index = digest.and_then(|digest| digest.parse().ok());
+                self.instead_of_index.extend(digest.and_then(|digest| digest.parse::<Digest>().ok()));
                 return Ok(());
             }
             Some(aux) => match Report::deserialize(aux) {
@@ -257,6 +260,6 @@ mod tests {
         for message in [note, aux("1", ONE, 527)] {
             sent.hear(&serde_json::from_str(&message).expect("a message")).expect("legal");
         }
-        assert_eq!(sent.instead_of_index, Some(ONE.parse().expect("a digest")));
+        assert_eq!(sent.instead_of_index, [ONE.parse().expect("a digest")]);
     }
 }
