@@ -87,17 +87,13 @@ impl DockerEngine {
                 return Err(other().into());
             }
         }
-        match before
-            .iter()
-            .find(|(name, _)| !sent.reports.iter().any(|report| name.tag() == Some(&report.tag)))
-        {
-            Some((name, _)) => Err(DaemonError::NoDigest(name.familiar()).into()),
-            None => {
-                let pushed =
-                    |report: Report| Pushed { tag: report.tag, digest: report.digest, length: report.size };
-                Ok(sent.reports.into_iter().map(pushed).collect())
-            }
+        let is_told =
+            |name: &ImageReference| sent.reports.iter().any(|report| name.tag() == Some(&report.tag));
+        if let Some((name, _)) = before.iter().find(|(name, _)| !is_told(name)) {
+            return Err(DaemonError::NoDigest(name.familiar()).into());
         }
+        let pushed = |report: Report| Pushed { tag: report.tag, digest: report.digest, length: report.size };
+        Ok(sent.reports.into_iter().map(pushed).collect())
     }
 
     /// Orders a push and hears all that is said of it.
