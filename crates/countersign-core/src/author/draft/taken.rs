@@ -1,0 +1,49 @@
+//! Documents that somebody else wrote, in place of what a draft would say.
+
+use super::Draft;
+use crate::author::root::admit_thresholds;
+use crate::author::{AuthorError, ProposalError};
+use crate::metadata::{Root, Targets};
+use crate::name::{RoleName, TopRole};
+use crate::number::MetaVersion;
+
+impl Draft {
+    /// Takes the next root as it is.
+    ///
+    /// # Errors
+    /// [`ProposalError::Overtaken`]: it is not the next one. [`ProposalError::Author`]: it could not be published.
+    pub(in crate::author) fn take_root(&mut self, root: Root) -> Result<(), ProposalError> {
+        let role = RoleName::from(TopRole::Root);
+        admit_thresholds(&root)?;
+        admit_next(&role, Some(self.root.version), root.version)?;
+        self.root = root;
+        self.dirty.insert(role);
+        Ok(())
+    }
+
+    /// Takes what `role` says next as it is.
+    ///
+    /// # Errors
+    /// As [`Draft::take_root`].
+    pub(in crate::author) fn take_targets(
+        &mut self,
+        role: &RoleName,
+        targets: Targets,
+    ) -> Result<(), ProposalError> {
+        let present = self.targets_mut(role)?.version;
+        let before = (!self.fresh.contains(role)).then_some(present);
+        admit_next(role, before, targets.version)?;
+        *self.targets_mut(role)? = targets;
+        self.touch(role.clone());
+        Ok(())
+    }
+}
+
+fn admit_next(role: &RoleName, before: Option<MetaVersion>, found: MetaVersion) -> Result<(), ProposalError> {
+    let expected = before.map_or(Ok(MetaVersion::FIRST), MetaVersion::next);
+    let expected = expected.map_err(|source| AuthorError::Version { role: role.clone(), source })?;
+    if found == expected {
+        return Ok(());
+    }
+    Err(ProposalError::Overtaken { role: role.clone(), found, expected })
+}
