@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use countersign_core::author::{AuthorError, Change, Draft, KeyRing, OpenProposal, Proposal, ProposalError};
+use countersign_core::author::{
+    AuthorError, Change, Draft, KeyRing, OpenProposal, Proposal, ProposalError, Signatures,
+};
 use countersign_core::limits::Limits;
 use countersign_core::metadata::{Envelope, Root, Targets};
 use countersign_core::name::{RoleName, TopRole};
@@ -200,7 +202,7 @@ fn proposed_root_needs_the_keys_before_and_its_own() {
     let begun = draft.propose(sim.gun.clone(), &ring([&new[0]]), now()).expect("one of the keys");
     let mut open = begun.open(&collection).expect("the next edition");
     let met = |open: &OpenProposal| {
-        open.standing()[0].groups.iter().map(|group| group.is_met()).collect::<Vec<_>>()
+        open.standing()[0].groups.iter().map(Signatures::is_met).collect::<Vec<_>>()
     };
     assert_eq!(met(&open), [false, false]);
     open.sign(&ring([&old])).expect("signed");
