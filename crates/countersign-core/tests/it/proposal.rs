@@ -65,6 +65,12 @@ impl Team {
     }
 }
 
+/// Adds the signature of a key to every file that it may sign.
+fn sign(open: &mut OpenProposal, key: &Arc<SecretKey>) {
+    let roles = open.roles();
+    open.sign(&ring([key]), &roles).expect("signed");
+}
+
 /// The edition as a server would publish it.
 fn published(sim: &mut Sim, edition: &countersign_core::author::Edition, root: &Bytes) -> Files {
     let file = |name: &str| edition.files.get(&role(name)).cloned();
@@ -107,7 +113,7 @@ fn two_of_three_complete_it_and_everybody_trusts_the_outcome() {
     let mut team = Team::new();
     let before = team.sim.files();
     let mut open = team.open(&team.proposed(2)).expect("the next edition");
-    open.sign(&ring([&team.people[0]])).expect("signed");
+    sign(&mut open, &team.people[0]);
     assert!(open.is_complete());
     let edition = open.finish(&team.sim.ring, now()).expect("complete");
     let targets: Targets = crate::author::claim(&edition.files[&role("targets")]);
@@ -126,7 +132,7 @@ fn two_of_three_complete_it_and_everybody_trusts_the_outcome() {
 fn signing_twice_with_one_key_counts_once() {
     let team = Team::new();
     let mut open = team.open(&team.proposed(0)).expect("the next edition");
-    open.sign(&ring([&team.people[0]])).expect("signed");
+    sign(&mut open, &team.people[0]);
     assert!(!open.is_complete());
     assert_eq!(open.to_proposal(), team.open(&open.to_proposal()).expect("the same").to_proposal());
 }
@@ -137,8 +143,8 @@ fn signatures_of_two_copies_are_merged() {
     let begun = team.proposed(0);
     let mut mine = team.open(&begun).expect("the next edition");
     let mut theirs = team.open(&begun).expect("the next edition");
-    mine.sign(&ring([&team.people[1]])).expect("signed");
-    theirs.sign(&ring([&team.people[2]])).expect("signed");
+    sign(&mut mine, &team.people[1]);
+    sign(&mut theirs, &team.people[2]);
     mine.merge(&theirs).expect("the same documents");
     assert_eq!(mine.standing()[0].groups[0].signed.len(), 3);
     let another = team.open(&team.proposed(1));
@@ -161,7 +167,7 @@ fn signature_that_counts_for_nothing_is_dropped() {
     let mut open =
         Proposal::parse(forged.as_bytes()).expect("JSON").open(&team.collection).expect("the next edition");
     assert!(open.standing()[0].groups[0].signed.is_empty());
-    open.sign(&ring([&team.people[1]])).expect("signed");
+    sign(&mut open, &team.people[1]);
     assert_eq!(open.standing()[0].groups[0].signed.len(), 1);
 }
 
@@ -201,13 +207,12 @@ fn proposed_root_needs_the_keys_before_and_its_own() {
     draft.apply(&need("root")).expect("two keys");
     let begun = draft.propose(sim.gun.clone(), &ring([&new[0]]), now()).expect("one of the keys");
     let mut open = begun.open(&collection).expect("the next edition");
-    let met = |open: &OpenProposal| {
-        open.standing()[0].groups.iter().map(Signatures::is_met).collect::<Vec<_>>()
-    };
+    let met =
+        |open: &OpenProposal| open.standing()[0].groups.iter().map(Signatures::is_met).collect::<Vec<_>>();
     assert_eq!(met(&open), [false, false]);
-    open.sign(&ring([&old])).expect("signed");
+    sign(&mut open, &old);
     assert_eq!(met(&open), [true, false]);
-    open.sign(&ring([&new[1]])).expect("signed");
+    sign(&mut open, &new[1]);
     assert!(open.is_complete());
     let edition = open.finish(&sim.ring, now()).expect("complete");
     let root: Root = crate::author::claim(&edition.files[&role("root")]);
@@ -285,4 +290,39 @@ fn file_of_an_incomplete_proposal_is_not_trusted() {
     files = team.sim.seal(files.root, &snapshot, [(role("targets"), file)].into());
     let refused = team.sim.update(&files, team.collection.seen().clone()).expect_err("one signature");
     assert!(matches!(refused, TrustError::Signature { role: of, .. } if of == role("targets")));
+}
+
+#[test]
+fn same_change_by_somebody_else_goes_on_with_the_proposal() {
+    let team = Team::new();
+    let mut open = team.open(&team.proposed(0)).expect("the next edition");
+    let later = now().plus_seconds(600);
+    let mut same = Draft::of(&team.collection);
+    same.apply(&set_in("targets", "v2")).expect("a target");
+    let before = open.to_proposal();
+    open.absorb(&same, later).expect("it says the same");
+    assert_eq!(open.to_proposal(), before);
+    let mut other = Draft::of(&team.collection);
+    other.apply(&set_in("targets", "v3")).expect("a target");
+    assert!(
+        matches!(open.absorb(&other, later), Err(ProposalError::Another { role: of }) if of == role("targets"))
+    );
+}
+
+#[test]
+fn what_another_role_says_is_added_and_only_that_is_signed() {
+    let mut sim = Sim::new();
+    let (alice, bob) = (sim.delegate("targets/alice", &[""]), sim.delegate("targets/bob", &[""]));
+    let collection = sim.first_update(&sim.files()).expect("trusted");
+    let mut draft = Draft::of(&collection);
+    draft.apply(&set_in("targets/alice", "v2")).expect("a target");
+    let begun = draft.propose(sim.gun.clone(), &ring([&alice]), now()).expect("written");
+    let mut open = begun.open(&collection).expect("the next edition");
+    let mut bobs = Draft::of(&collection);
+    bobs.apply(&set_in("targets/bob", "v2")).expect("a target");
+    open.absorb(&bobs, now()).expect("another role");
+    open.sign(&ring([&alice, &bob]), &[role("targets/bob")].into()).expect("signed");
+    assert!(open.is_complete());
+    let again = Proposal::parse(&open.to_proposal().to_bytes()).expect("own proposal");
+    assert!(again.open(&collection).expect("the next edition").is_complete());
 }

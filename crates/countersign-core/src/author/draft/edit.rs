@@ -49,6 +49,9 @@ impl Draft {
         let mut delegations =
             self.roles.get(&parent).map_or_else(Default::default, |parent| parent.delegations.clone());
         edit.apply(role, &mut delegations)?;
+        if self.roles.get(&parent).is_some_and(|parent| parent.delegations == delegations) {
+            return Ok(());
+        }
         self.targets_mut(&parent)?.delegations = delegations;
         self.touch(parent);
         Ok(())

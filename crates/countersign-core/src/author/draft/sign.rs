@@ -86,7 +86,7 @@ impl Draft {
         Ok(messages)
     }
 
-    fn write_root(&mut self, now: DateTime) -> Result<Vec<u8>, AuthorError> {
+    pub(super) fn write_root(&mut self, now: DateTime) -> Result<Vec<u8>, AuthorError> {
         let role = RoleName::from(TopRole::Root);
         admit_known(&role, self.root.unknown_field().map(str::to_owned))?;
         admit_thresholds(&self.root)?;
@@ -97,7 +97,7 @@ impl Draft {
         readable(&role, &self.root)
     }
 
-    fn write_targets(&mut self, role: &RoleName, now: DateTime) -> Result<Vec<u8>, AuthorError> {
+    pub(super) fn write_targets(&mut self, role: &RoleName, now: DateTime) -> Result<Vec<u8>, AuthorError> {
         let is_fresh = self.fresh.contains(role);
         let targets = self.targets_mut(role)?;
         let unknown = targets.unknown_field().map(str::to_owned);

@@ -6,6 +6,7 @@ use crate::author::{AuthorError, ProposalError};
 use crate::metadata::{Root, Targets};
 use crate::name::{RoleName, TopRole};
 use crate::number::MetaVersion;
+use crate::time::DateTime;
 
 impl Draft {
     /// Takes the next root as it is.
@@ -36,6 +37,44 @@ impl Draft {
         *self.targets_mut(role)? = targets;
         self.touch(role.clone());
         Ok(())
+    }
+
+    /// Whether `role` says the same here and there, whenever it was written.
+    pub(in crate::author) fn agrees(&self, other: &Self, role: &RoleName) -> bool {
+        if *role == TopRole::Root {
+            let mut theirs = other.root.clone();
+            (theirs.version, theirs.expires) = (self.root.version, self.root.expires);
+            return self.root == theirs;
+        }
+        match (self.roles.get(role), other.roles.get(role)) {
+            (Some(mine), Some(theirs)) => {
+                let mut theirs = theirs.clone();
+                (theirs.version, theirs.expires) = (mine.version, mine.expires);
+                *mine == theirs
+            }
+            _ => false,
+        }
+    }
+
+    /// Takes what `role` is to say from `other`, and writes it; the message to sign.
+    pub(in crate::author) fn write_as(
+        &mut self,
+        other: &Self,
+        role: &RoleName,
+        now: DateTime,
+    ) -> Result<Vec<u8>, AuthorError> {
+        if *role == TopRole::Root {
+            let version = std::mem::replace(&mut self.root, other.root.clone()).version;
+            self.root.version = version;
+            self.dirty.insert(role.clone());
+            return self.write_root(now);
+        }
+        let said = other.roles.get(role).ok_or_else(|| AuthorError::UnknownRole(role.clone()))?;
+        let mine = self.targets_mut(role)?;
+        let version = std::mem::replace(mine, said.clone()).version;
+        mine.version = version;
+        self.touch(role.clone());
+        self.write_targets(role, now)
     }
 }
 

@@ -117,9 +117,15 @@ impl OpenProposal {
         self.standing().iter().all(RoleStanding::is_met)
     }
 
-    /// Canonical ids of the keys that may sign and have not yet.
-    pub fn wanted_keys(&self) -> BTreeSet<KeyId> {
-        self.standing().into_iter().flat_map(|role| role.groups).flat_map(|group| group.missing).collect()
+    /// The roles whose files are proposed.
+    pub fn roles(&self) -> BTreeSet<RoleName> {
+        self.files.keys().cloned().collect()
+    }
+
+    /// Canonical ids of the keys that may sign the files of `roles` and have not yet.
+    pub fn wanted_keys(&self, roles: &BTreeSet<RoleName>) -> BTreeSet<KeyId> {
+        let standing = self.standing().into_iter().filter(|standing| roles.contains(&standing.role));
+        standing.flat_map(|role| role.groups).flat_map(|group| group.missing).collect()
     }
 
     /// Canonical ids of the keys that could sign the snapshot.
@@ -127,12 +133,36 @@ impl OpenProposal {
         self.draft.root().role_keys(TopRole::Snapshot).canonical_ids()
     }
 
-    /// Adds the signatures of every key that `ring` holds, where it has not signed yet.
+    /// Goes on with what `draft` changes, too: a role that is proposed already must say just that, whenever it was written;
+    /// others are added, without signatures.
+    ///
+    /// # Errors
+    /// - [`ProposalError::Another`]: a role is proposed to say something else. Nothing was added.
+    /// - [`ProposalError::Author`]: a role cannot be written.
+    pub fn absorb(&mut self, draft: &Draft, now: DateTime) -> Result<(), ProposalError> {
+        if let Some(role) = draft
+            .dirty()
+            .iter()
+            .find(|role| self.files.contains_key(*role) && !self.draft.agrees(draft, role))
+        {
+            return Err(ProposalError::Another { role: role.clone() });
+        }
+        for role in
+            draft.dirty().iter().filter(|role| !self.files.contains_key(*role)).cloned().collect::<Vec<_>>()
+        {
+            let message = self.draft.write_as(draft, &role, now)?;
+            let groups = self.draft.groups(&role);
+            self.files.insert(role, Pending { message, signatures: Vec::new(), groups });
+        }
+        Ok(())
+    }
+
+    /// Adds the signatures of every key that `ring` holds to the files of `roles`, where it has not signed yet.
     ///
     /// # Errors
     /// [`AuthorError::Sign`]: a key is not usable.
-    pub fn sign(&mut self, ring: &KeyRing) -> Result<(), AuthorError> {
-        for (role, file) in &mut self.files {
+    pub fn sign(&mut self, ring: &KeyRing, roles: &BTreeSet<RoleName>) -> Result<(), AuthorError> {
+        for (role, file) in self.files.iter_mut().filter(|(role, _)| roles.contains(*role)) {
             sign_further(role, &file.message, &file.groups, ring, &mut file.signatures)?;
         }
         Ok(())
