@@ -2,6 +2,7 @@
 
 mod engine;
 mod keys;
+mod proposals;
 mod tuf;
 
 use std::error::Error;
@@ -287,7 +288,8 @@ fn publisher(error: &PublisherError) -> Option<String> {
             Some("remove the collection's directory below `trust/tuf`, and begin again".to_owned())
         }
         PublisherError::Conflict { .. } => Some("try again".to_owned()),
-        _ => None,
+        PublisherError::Proposed(proposed) => Some(proposals::left(proposed)),
+        error => proposals::other(error),
     }
 }
 

@@ -173,10 +173,27 @@ impl Publisher {
     /// - [`PublisherError::NothingToSign`]: no key here could add one, and some are missing.
     /// - [`PublisherError`]: nothing was published; what was signed is kept here.
     pub async fn approve(&self, opened: Opened, now: DateTime) -> Result<Approval, PublisherError> {
+        let (base, open, ring) = self.signed(opened).await?;
+        let collection = self.published_before(&base)?;
+        match self.finish_or_leave(collection, open, ring, now).await? {
+            Ok(edition) => {
+                Ok(Approval::Published(Box::new(self.publish_proposed(edition, base, now).await?)))
+            }
+            Err(proposed) => Ok(Approval::Waiting(proposed)),
+        }
+    }
+
+    /// Adds the signatures of the keys that are here, and leaves it to others to publish the outcome.
+    ///
+    /// # Errors
+    /// As [`Publisher::approve`].
+    pub async fn sign_proposal(&self, opened: Opened) -> Result<Proposed, PublisherError> {
+        let (base, open, _) = self.signed(opened).await?;
+        self.leave(self.published_before(&base)?, open).await
+    }
+
+    async fn signed(&self, opened: Opened) -> Result<(Base, OpenProposal, KeyRing), PublisherError> {
         let Opened { base, mut open, here, .. } = opened;
-        let Some(collection) = base.collection() else {
-            return Err(PublisherError::NoCollection(self.gun().clone()));
-        };
         if here.is_empty() && !open.is_complete() {
             let standing = open.standing();
             let (gun, proposal) = (self.gun().clone(), open.to_proposal());
@@ -190,15 +207,13 @@ impl Publisher {
         }
         let snapshot = open.snapshot_keys();
         let ring = self.open_keys(here.into_iter().chain(snapshot).collect()).await?;
-        let roles = open.roles();
-        let with = ring.clone();
-        open = sign_apart(move || open.sign(&with, &roles).map(|()| open)).await?;
-        match self.finish_or_leave(collection, open, ring, now).await? {
-            Ok(edition) => {
-                Ok(Approval::Published(Box::new(self.publish_proposed(edition, base, now).await?)))
-            }
-            Err(proposed) => Ok(Approval::Waiting(proposed)),
-        }
+        let (roles, with) = (open.roles(), ring.clone());
+        let open = sign_apart(move || open.sign(&with, &roles).map(|()| open)).await?;
+        Ok((base, open, ring))
+    }
+
+    fn published_before<'a>(&self, base: &'a Base) -> Result<&'a TrustedCollection, PublisherError> {
+        base.collection().ok_or_else(|| PublisherError::NoCollection(self.gun().clone()))
     }
 
     /// Proposes changes, signed with the keys that are here, be they enough or not.
@@ -211,9 +226,7 @@ impl Publisher {
         base: Base,
         now: DateTime,
     ) -> Result<Proposed, PublisherError> {
-        let Some(collection) = base.collection() else {
-            return Err(PublisherError::NoCollection(self.gun().clone()));
-        };
+        let collection = self.published_before(&base)?;
         let ring = self.open_keys(in_order_of_asking(&draft)).await?;
         let open = self.proposal_with(collection, &draft, ring, now).await?;
         self.leave(collection, open).await

@@ -3,7 +3,7 @@
 mod backup;
 mod chosen;
 mod export;
-mod files;
+pub(crate) mod files;
 mod generate;
 mod import;
 mod list;

@@ -18,7 +18,7 @@ use countersign_core::name::TopRole;
 use countersign_core::number::Threshold;
 use countersign_core::time::UpdateStart;
 
-use super::{Author, gun, roles_signed, to_sign};
+use super::{Author, gun, roles_signed};
 use crate::collection::{name, now, role};
 use crate::publishing::PublishServer;
 
