@@ -7,17 +7,19 @@
 mod kept;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use countersign_core::author::{AuthorError, Draft, Edition, KeyRing, OpenProposal, Proposal, RoleStanding};
 use countersign_core::key::KeyId;
 use countersign_core::name::{Gun, RoleName, TopRole};
-use countersign_core::time::DateTime;
+use countersign_core::time::{DateTime, UpdateStart};
 use countersign_core::trust::TrustedCollection;
 
 use super::base::Base;
 use super::ring::{in_order_of_asking, sign_apart};
 use super::{Preview, Published, Publisher, PublisherError, SignedOutcome};
 use crate::remote::PublishError;
+use crate::updater::Roles;
 
 /// An edition that waits for signatures. Nothing of it is published.
 #[derive(Debug)]
@@ -43,7 +45,8 @@ pub enum Shared {
 
 /// A proposal that was held against what is published, and can be signed.
 pub struct Opened {
-    base: Base,
+    /// What is published; absent where nobody was asked.
+    base: Option<Base>,
     open: OpenProposal,
     /// What it changes.
     pub preview: Preview,
@@ -162,9 +165,25 @@ impl Publisher {
             }
         };
         let present = self.present().await?;
-        let preview = Preview::between(&base.draft(), open.draft(), &present);
+        let preview = Preview::between(open.before(), open.draft(), &present);
         let here = open.wanted_keys(&open.roles()).intersection(&present).copied().collect();
-        Ok(Opened { base, open, preview, here })
+        Ok(Opened { base: Some(base), open, preview, here })
+    }
+
+    /// Opens the root of a proposal without asking anybody, for a key that is kept away from every network. It is held against the
+    /// published root that came along, and against what is cached here of roots.
+    ///
+    /// # Errors
+    /// [`PublisherError::Proposal`]: it is not for signing.
+    pub async fn open_root_alone(&self, given: &Proposal, now: DateTime) -> Result<Opened, PublisherError> {
+        let settings = self.updater.settings();
+        let cached = self.updater.cache().load(&settings.gun, &[], &settings.limits).await?;
+        let environment = Arc::new(settings.environment(UpdateStart(now), Roles::Publish));
+        let open = given.open_root(&environment, cached.seen)?;
+        let present = self.present().await?;
+        let preview = Preview::between(open.before(), open.draft(), &present);
+        let here = open.wanted_keys(&open.roles()).intersection(&present).copied().collect();
+        Ok(Opened { base: None, open, preview, here })
     }
 
     /// Adds the signatures of the keys that are here to every file of a proposal, and publishes it when they are enough.
@@ -174,25 +193,31 @@ impl Publisher {
     /// - [`PublisherError`]: nothing was published; what was signed is kept here.
     pub async fn approve(&self, opened: Opened, now: DateTime) -> Result<Approval, PublisherError> {
         let (base, open, ring) = self.signed(opened).await?;
-        let collection = self.published_before(&base)?;
-        match self.finish_or_leave(collection, open, ring, now).await? {
-            Ok(edition) => {
+        let collection = self.published_before(base.as_ref())?;
+        match (self.finish_or_leave(collection, open, ring, now).await?, base) {
+            (Ok(edition), Some(base)) => {
                 Ok(Approval::Published(Box::new(self.publish_proposed(edition, base, now).await?)))
             }
-            Err(proposed) => Ok(Approval::Waiting(proposed)),
+            (Ok(_), None) => Err(PublisherError::NoCollection(self.gun().clone())),
+            (Err(proposed), _) => Ok(Approval::Waiting(proposed)),
         }
     }
 
-    /// Adds the signatures of the keys that are here, and leaves it to others to publish the outcome.
+    /// Adds the signatures of the keys that are here, and leaves it to others to publish the outcome. Where nobody was asked, the
+    /// outcome is the caller's to keep.
     ///
     /// # Errors
     /// As [`Publisher::approve`].
     pub async fn sign_proposal(&self, opened: Opened) -> Result<Proposed, PublisherError> {
         let (base, open, _) = self.signed(opened).await?;
-        self.leave(self.published_before(&base)?, open).await
+        if base.is_some() {
+            return self.leave(self.published_before(base.as_ref())?, open).await;
+        }
+        let (gun, proposal, standing) = (self.gun().clone(), open.to_proposal(), open.standing());
+        Ok(Proposed { gun, proposal, standing, shared: Shared::HereAlone(None) })
     }
 
-    async fn signed(&self, opened: Opened) -> Result<(Base, OpenProposal, KeyRing), PublisherError> {
+    async fn signed(&self, opened: Opened) -> Result<(Option<Base>, OpenProposal, KeyRing), PublisherError> {
         let Opened { base, mut open, here, .. } = opened;
         if here.is_empty() && !open.is_complete() {
             let standing = open.standing();
@@ -212,8 +237,9 @@ impl Publisher {
         Ok((base, open, ring))
     }
 
-    fn published_before<'a>(&self, base: &'a Base) -> Result<&'a TrustedCollection, PublisherError> {
-        base.collection().ok_or_else(|| PublisherError::NoCollection(self.gun().clone()))
+    fn published_before<'a>(&self, base: Option<&'a Base>) -> Result<&'a TrustedCollection, PublisherError> {
+        let collection = base.and_then(Base::collection);
+        collection.ok_or_else(|| PublisherError::NoCollection(self.gun().clone()))
     }
 
     /// Proposes changes, signed with the keys that are here, be they enough or not.
@@ -226,7 +252,7 @@ impl Publisher {
         base: Base,
         now: DateTime,
     ) -> Result<Proposed, PublisherError> {
-        let collection = self.published_before(&base)?;
+        let collection = self.published_before(Some(&base))?;
         let ring = self.open_keys(in_order_of_asking(&draft)).await?;
         let open = self.proposal_with(collection, &draft, ring, now).await?;
         self.leave(collection, open).await
@@ -266,7 +292,7 @@ impl Publisher {
             open.absorb(draft, now).map_err(other)?;
             open
         } else {
-            let begun = draft.clone().propose(self.gun().clone(), &KeyRing::default(), now);
+            let begun = draft.clone().propose(collection, self.gun().clone(), &KeyRing::default(), now);
             begun.map_err(PublisherError::Sign)?.open(collection)?
         };
         // What else is proposed is not what was meant to be signed here.

@@ -15,7 +15,7 @@ use crate::key::{KeyId, PublicKey};
 use crate::metadata::{Delegations, Root, Snapshot, Targets};
 use crate::name::{RoleName, TopRole};
 use crate::number::MetaVersion;
-use crate::signature::RoleKeys;
+use crate::signature::{RoleKeys, Verified};
 use crate::time::DateTime;
 use crate::trust::TrustedCollection;
 
@@ -84,6 +84,21 @@ impl Draft {
             fresh: BTreeSet::new(),
             last: collection.seen().iter().map(|(role, seen)| (role.clone(), seen.version)).collect(),
             purged: BTreeMap::new(),
+        }
+    }
+
+    /// The next edition of a collection of which nothing is known but its root: only that can change.
+    pub(super) fn of_root(root: &Verified<Root>) -> Self {
+        let (version, expires) = (MetaVersion::FIRST, root.expires);
+        Self {
+            previous_root: Some(root.role_keys(TopRole::Root)),
+            dirty: BTreeSet::new(),
+            roles: BTreeMap::new(),
+            ..Self::unpublished(
+                (**root).clone(),
+                Targets::new(version, expires),
+                Snapshot::new(version, expires),
+            )
         }
     }
 

@@ -7,10 +7,15 @@ use crate::commands::trust::proposal;
 use crate::exit::ExitStatus;
 
 /// Sign what is proposed with the keys that are here, after showing it; nothing is published
+///
+/// With `--offline` no trust server is asked: the file brings the published root along, and only the next root is shown and signed.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
     which: Which,
+    /// Ask nobody: sign the proposed root in the file where the key never meets a network
+    #[arg(long, requires = "file")]
+    offline: bool,
     /// Do not prompt for confirmation
     #[arg(long, short)]
     yes: bool,
@@ -21,7 +26,11 @@ pub(super) async fn run(args: Args, app: &App) -> anyhow::Result<ExitStatus> {
     let Which { gun, file } = args.which;
     let publisher = app.publisher(&gun, None)?;
     let given = file.as_deref().map(proposal::read).transpose()?;
-    let opened = publisher.open_proposal(given.as_ref(), app.context().now()).await?;
+    let now = app.context().now();
+    let opened = match &given {
+        Some(given) if args.offline => publisher.open_root_alone(given, now).await?,
+        given => publisher.open_proposal(given.as_ref(), now).await?,
+    };
     if !agreed(gun.as_str(), &opened, args.yes, app) {
         return Ok(ExitStatus::Failure);
     }
