@@ -29,6 +29,7 @@ Variables:
   DOCKER_CONTENT_TRUST_REPOSITORY_PASSPHRASE  opens every other key
   ..._PASSPHRASE_FILE                         a file with the passphrase, in place of either
   COUNTERSIGN_PASSPHRASE_COMMAND              a command that prints passphrases
+  DBUS_SESSION_BUS_ADDRESS                    the session whose keyring may have them, see `key remember`
   COUNTERSIGN_PKCS11_MODULE                   the library through which keys in hardware are used
   DOCKER_CONTENT_TRUST                        whether the shim enforces trust
   COUNTERSIGN_POLICY                          a policy file that comes before yours
