@@ -83,7 +83,7 @@ mod tests {
     fn program_reads_its_input_and_answers() {
         let minute = Duration::from_mins(1);
         assert_eq!(run("cat", b"secret", minute), Ok(b"secret".to_vec()));
-        assert_eq!(run("exec <&-; echo deaf", &[b'x'; 100_000], minute), Ok(b"deaf\n".to_vec()));
+        assert_eq!(run("exec <&-; echo deaf", &vec![b'x'; 100_000], minute), Ok(b"deaf\n".to_vec()));
         assert_eq!(run("cat", b"", minute), Ok(Vec::new()));
     }
 

@@ -141,8 +141,9 @@ fn root_key(person: &Person) -> String {
     let listed = person.ours(&["key", "list", "--json"]).expect_success().stdout;
     let keys: Vec<serde_json::Value> =
         listed.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
-    let keys = keys.iter().flat_map(|json| json.as_array().cloned().unwrap_or_else(|| vec![json.clone()]));
-    let root = keys.filter(|key| key["role"] == "root").next_back().expect("a root key");
+    let mut keys =
+        keys.iter().flat_map(|json| json.as_array().cloned().unwrap_or_else(|| vec![json.clone()]));
+    let root = keys.rfind(|key| key["role"] == "root").expect("a root key");
     root["id"].as_str().expect("an id").to_owned()
 }
 
