@@ -15,17 +15,28 @@ use crate::import::Remains;
 use crate::updater::Roles;
 
 /// What was verified of the remains.
-pub(super) struct Checked {
-    pub(super) root: Verified<Root>,
-    pub(super) roles: BTreeMap<RoleName, (Verified<Targets>, RoleKeys)>,
+pub(in super::super) struct Checked {
+    pub(in super::super) root: Verified<Root>,
+    pub(in super::super) roles: BTreeMap<RoleName, (Verified<Targets>, RoleKeys)>,
     /// The version of the snapshot that was; 1 if there is none.
-    pub(super) snapshot: MetaVersion,
-    pub(super) left_out: Vec<String>,
+    pub(in super::super) snapshot: MetaVersion,
+    pub(in super::super) left_out: Vec<String>,
+}
+
+impl Checked {
+    /// The keys of each role that has a file.
+    pub(in super::super) fn keys(&self) -> impl Iterator<Item = (RoleName, RoleKeys)> {
+        self.roles.iter().map(|(role, (_, keys))| (role.clone(), keys.clone()))
+    }
 }
 
 impl Publisher {
     /// Verifies the remains, from root down.
-    pub(super) async fn checked(&self, remains: &Remains, now: DateTime) -> Result<Checked, PublisherError> {
+    pub(in super::super) async fn checked(
+        &self,
+        remains: &Remains,
+        now: DateTime,
+    ) -> Result<Checked, PublisherError> {
         let settings = self.updater.settings();
         let limits = &settings.limits;
         let seen = self.updater.cache().load(&settings.gun, &[], limits).await?.seen;
