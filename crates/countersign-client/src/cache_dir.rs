@@ -24,7 +24,9 @@ use countersign_core::name::{Gun, RoleName, TopRole};
 use countersign_core::time::DateTime;
 use countersign_core::trust::Seen;
 
-use crate::cache::{BegunRotation, Cache, CacheBeginning, CacheDamage, CacheError, CacheUpdate, Cached, Stored};
+use crate::cache::{
+    BegunRotation, Cache, CacheBeginning, CacheDamage, CacheError, CacheUpdate, Cached, Stored,
+};
 use crate::directory::{Content, Directory, remove_tree};
 
 mod replace;

@@ -139,7 +139,9 @@ impl Updater {
         }
         let old: Option<Root> = claimed(&remains, &TopRole::Root.into(), &self.settings().limits);
         // A root goes on listing the certificates of those before it.
-        if old.is_some_and(|old| collection.root().keys_of(TopRole::Root).any(|(id, _)| old.keys.contains_key(id))) {
+        if old.is_some_and(|old| {
+            collection.root().keys_of(TopRole::Root).any(|(id, _)| old.keys.contains_key(id))
+        }) {
             return Err(RepinError::OlderRoot(refusal));
         }
         Ok(Repin::Offer(Box::new(RepinOffer::of(self, refusal, &remains, &seen, collection))))
@@ -241,7 +243,10 @@ impl RepinOffer {
 
 impl std::fmt::Debug for RepinOffer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("RepinOffer").field("gun", &self.gun).field("new_root", &self.new_root).finish_non_exhaustive()
+        f.debug_struct("RepinOffer")
+            .field("gun", &self.gun)
+            .field("new_root", &self.new_root)
+            .finish_non_exhaustive()
     }
 }
 
@@ -260,7 +265,9 @@ impl Files {
         for role in files.keys() {
             let version = match role.top() {
                 Some(TopRole::Root) => claimed::<Root>(files, role, limits).map(|file| file.version()),
-                Some(TopRole::Snapshot) => claimed::<Snapshot>(files, role, limits).map(|file| file.version()),
+                Some(TopRole::Snapshot) => {
+                    claimed::<Snapshot>(files, role, limits).map(|file| file.version())
+                }
                 Some(TopRole::Timestamp) => {
                     claimed::<Timestamp>(files, role, limits).map(|file| file.version())
                 }
@@ -283,11 +290,7 @@ impl Files {
     }
 }
 
-fn claimed<T: Document>(
-    files: &BTreeMap<RoleName, Bytes>,
-    role: &RoleName,
-    limits: &Limits,
-) -> Option<T> {
+fn claimed<T: Document>(files: &BTreeMap<RoleName, Bytes>, role: &RoleName, limits: &Limits) -> Option<T> {
     Envelope::parse(files.get(role)?.clone(), limits).ok()?.claim().ok()
 }
 
@@ -303,7 +306,10 @@ fn root_keys(root: &Root) -> Vec<RootKey> {
     root.keys_of(TopRole::Root).map(described).collect()
 }
 
-fn union<'a, K: Ord, A, B>(one: &'a BTreeMap<K, A>, other: &'a BTreeMap<K, B>) -> impl Iterator<Item = &'a K> {
+fn union<'a, K: Ord, A, B>(
+    one: &'a BTreeMap<K, A>,
+    other: &'a BTreeMap<K, B>,
+) -> impl Iterator<Item = &'a K> {
     one.keys().chain(other.keys()).collect::<BTreeSet<_>>().into_iter()
 }
 
@@ -315,10 +321,14 @@ pub enum RepinError {
     #[error("`{0}` was never trusted here, so that there is nothing to trust anew")]
     Unknown(Gun),
     /// The root is the one that was trusted, or leads on from it: something else is wrong.
-    #[error("the root leads on from the one that is trusted, and trusting it anew would not help; nothing was changed")]
+    #[error(
+        "the root leads on from the one that is trusted, and trusting it anew would not help; nothing was changed"
+    )]
     SameRoot(#[source] UpdateError),
     /// The root has the certificate of the trusted one, or of one before it, and does not lead on from there: it is older.
-    #[error("an older root is served than the one that is trusted, and that is no reason to trust it; nothing was changed")]
+    #[error(
+        "an older root is served than the one that is trusted, and that is no reason to trust it; nothing was changed"
+    )]
     OlderRoot(#[source] UpdateError),
     /// What is published cannot be had, or is not trusted whatever its root.
     #[error("what is published cannot be trusted anew; nothing was changed")]

@@ -157,7 +157,9 @@ pub enum PublisherError {
         keys: Vec<KeyId>,
     },
     /// The server has something else than what was looked at.
-    #[error("the server has another edition of `{0}` than the one that was verified here; nothing was deleted or published")]
+    #[error(
+        "the server has another edition of `{0}` than the one that was verified here; nothing was deleted or published"
+    )]
     ChangedMeanwhile(Gun),
     /// Somebody else has published the collection under a root of theirs.
     #[error("somebody else has published `{0}` under another root meanwhile; it was left as it is")]

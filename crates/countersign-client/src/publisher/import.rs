@@ -57,6 +57,9 @@ impl Publisher {
     pub async fn import(&self, remains: &Remains, now: DateTime) -> Result<Imported, PublisherError> {
         let (begin, last) = self.versions(remains).await?;
         let checked = self.checked(remains, now).await?;
+        if let Some(ended @ TrustError::NoLeaf { .. }) = checked.over {
+            return Err(PublisherError::Remains(self.gun().clone(), ended));
+        }
         let mut root = (*checked.root).clone();
         let present = self.present().await?;
         admit_root(&root, &present)?;
@@ -69,8 +72,11 @@ impl Publisher {
         }
         let ring = self.ring(&root, &checked, &present).await?;
         let is_begun = begin > last.min(FIRST);
-        let role_files =
-            if is_begun { self.published_files(checked.keys()).await? } else { renewed(&checked, &ring, now)? };
+        let role_files = if is_begun {
+            self.published_files(checked.keys()).await?
+        } else {
+            renewed(&checked, &ring, now)?
+        };
         let mut files = if is_begun { BTreeMap::new() } else { role_files.clone() };
         for version in begin..=last {
             root.version = MetaVersion::new(version).map_err(unnumbered)?;

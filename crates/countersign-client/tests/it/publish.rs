@@ -1,5 +1,6 @@
 //! What a publisher uploads, with which keys, and what comes of it.
 
+mod recover;
 mod rotate;
 mod staged;
 

@@ -54,11 +54,7 @@ impl Publisher {
     /// # Errors
     /// - [`PublisherError::NoCollection`], [`PublisherError::Update`]: what is published cannot be had or trusted.
     /// - [`PublisherError::NoRootKeys`]: the root keys, which must sign that, are not here.
-    pub async fn lost_pair(
-        &self,
-        recovery: PairRecovery,
-        now: DateTime,
-    ) -> Result<LostPair, PublisherError> {
+    pub async fn lost_pair(&self, recovery: PairRecovery, now: DateTime) -> Result<LostPair, PublisherError> {
         let base = self.base_to_rotate(now).await?;
         self.lost_of(&base, recovery).await
     }
@@ -95,8 +91,7 @@ impl Publisher {
                     self.updater.cache().note_rotations(self.gun(), &noted).await?;
                     return Err(PublisherError::RecoveredByAnother { role: replacement.role });
                 }
-                let change =
-                    Change::ReplaceKeys { role: replacement.role, keys: replacement.keys.clone() };
+                let change = Change::ReplaceKeys { role: replacement.role, keys: replacement.keys.clone() };
                 draft.apply(&change).map_err(|source| PublisherError::Change { file: None, source })?;
             }
             if let Some(edition) = self.upload(&base, draft, now, attempt).await? {

@@ -53,8 +53,10 @@ impl Publisher {
     pub async fn found(&self, now: DateTime) -> Result<Found, PublisherError> {
         let source = match self.updater.refresh(UpdateStart(now), Roles::Publish).await {
             Ok(refreshed) => {
-                let unfetched =
-                    refreshed.skipped.iter().find(|skipped| matches!(skipped.source, DelegationFault::Fetch(_)));
+                let unfetched = refreshed
+                    .skipped
+                    .iter()
+                    .find(|skipped| matches!(skipped.source, DelegationFault::Fetch(_)));
                 if let Some(skipped) = unfetched {
                     return Err(PublisherError::delegation(skipped.role.clone(), &skipped.source));
                 }
