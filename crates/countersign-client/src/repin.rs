@@ -57,6 +57,8 @@ pub struct RepinOffer {
 pub struct RootKey {
     /// Canonical id of the key.
     pub id: KeyId,
+    /// Id of its certificate, by which root lists it.
+    pub certificate: KeyId,
     /// The common name of its certificate; empty if it has none.
     pub subject: String,
     /// When its certificate begins and ends; absent if it has none.
@@ -299,6 +301,7 @@ fn root_keys(root: &Root) -> Vec<RootKey> {
         let certificate = CertificateBundle::parse(key.as_bytes()).ok();
         RootKey {
             id: key.canonical_id().unwrap_or(*id),
+            certificate: *id,
             subject: certificate.as_ref().map(|leaf| leaf.common_name().to_owned()).unwrap_or_default(),
             valid: certificate.map(|leaf| (leaf.not_before(), leaf.not_after())),
         }

@@ -2,6 +2,7 @@
 
 mod lost_root;
 mod pair;
+mod second_root;
 mod served;
 
 pub use self::lost_root::{LostRoot, NewRoot};

@@ -6,10 +6,12 @@ mod init;
 mod list;
 mod lookup;
 mod publish;
+mod recover;
 mod reset;
 mod status;
 
 pub(crate) use self::list::target_table;
+pub(crate) use self::recover::RecoverError;
 pub(crate) use self::status::staged_table;
 
 use clap::Subcommand;
@@ -40,6 +42,7 @@ enum Verb {
     Reset(reset::Args),
     Export(export::Args),
     Import(import::Args),
+    Recover(recover::Args),
 }
 
 /// Runs a verb.
@@ -51,6 +54,7 @@ pub(crate) async fn run(args: Args, app: &App) -> anyhow::Result<ExitStatus> {
         Verb::Reset(args) => reset::run(args, app).await,
         Verb::Export(args) => export::run(args, app).await,
         Verb::Import(args) => import::run(args, app).await,
+        Verb::Recover(args) => recover::run(args, app).await,
         Verb::List(args) => list::run(args, app).await,
         Verb::Lookup(args) => lookup::run(args, app).await,
     }

@@ -9,6 +9,7 @@ mod history;
 mod inspect;
 mod key;
 mod offered;
+mod repin;
 mod revoke;
 mod sign;
 mod signer;
@@ -24,6 +25,7 @@ use crate::report;
 
 pub(crate) use adopt::AdoptError;
 pub(crate) use error::SigningError;
+pub(crate) use repin::RepinRefusal;
 
 /// Sign images, and manage who may
 ///
@@ -44,6 +46,7 @@ enum Verb {
     Adopt(adopt::Args),
     Diff(diff::Args),
     History(history::Args),
+    Repin(repin::Args),
 }
 
 /// Whose verbs these are: what a cancelled question and a failure among several mean depends on it.
@@ -96,6 +99,7 @@ pub(crate) async fn run(args: Args, app: &App, face: Face) -> anyhow::Result<Exi
         Verb::Adopt(args) => adopt::run(args, app, face).await,
         Verb::Diff(args) => diff::run(args, app).await,
         Verb::History(args) => history::run(args, app).await,
+        Verb::Repin(args) => repin::run(args, app).await,
     }
 }
 
