@@ -105,10 +105,11 @@ fn text(gun: &str, offer: &RepinOffer) -> String {
         let number = |version: Option<_>| version.map(|version| format!("{version}")).unwrap_or_default();
         let _ = writeln!(
             text,
-            "  {:<9}  {}, was {}",
+            "  {:<9}  {}, was {}{}",
             shown(version.role.as_str()),
             number(version.after),
-            number(version.before)
+            number(version.before),
+            if offer.keys.iter().any(|keys| keys.role == version.role) { ", by other keys" } else { "" }
         );
     }
     text.push_str(if offer.tags.is_empty() { "Every tag means what it meant\n" } else { "Tags\n" });

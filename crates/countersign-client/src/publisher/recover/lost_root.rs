@@ -163,9 +163,10 @@ impl Publisher {
         let named = named.into_iter().collect();
         let root_key = self.own_keys(TopRole::Root, named, begun(TopRole::Root)).await?.remove(0);
         let of_targets = old.role_keys(TopRole::Targets);
-        let targets = match holds(&of_targets, &present) {
-            true => None,
-            false => Some(self.own_keys(TopRole::Targets, Vec::new(), begun(TopRole::Targets)).await?),
+        let targets = if holds(&of_targets, &present) {
+            None
+        } else {
+            Some(self.own_keys(TopRole::Targets, Vec::new(), begun(TopRole::Targets)).await?)
         };
         let new_ids = |keys: &[Arc<SecretKey>]| keys.iter().map(|key| key.id()).collect::<Vec<_>>();
         let mut notes = vec![(TopRole::Root, vec![root_key.id()])];
@@ -286,10 +287,11 @@ impl Publisher {
 /// Refuses where the root keys are here; gives their canonical ids.
 fn admit_lost(root: &Root, present: &BTreeSet<KeyId>) -> Result<BTreeSet<KeyId>, PublisherError> {
     let keys = root.role_keys(TopRole::Root);
-    match holds(&keys, present) {
-        true => Err(PublisherError::RootKeysHere { keys: keys.canonical_ids().into_iter().collect() }),
-        false => Ok(keys.canonical_ids()),
+    let ids = keys.canonical_ids();
+    if holds(&keys, present) {
+        return Err(PublisherError::RootKeysHere { keys: ids.into_iter().collect() });
     }
+    Ok(ids)
 }
 
 /// Whether enough keys of a role are here.

@@ -36,7 +36,7 @@ pub enum FoundIn {
     /// They are what is published, verified by every rule.
     Published,
     /// The cache: what is published has expired, and cannot be signed again.
-    Expired(UpdateError),
+    Expired(Box<UpdateError>),
     /// The cache: the server has nothing of the collection any more.
     Gone,
     /// The cache: this recovery has begun and was cut off.
@@ -69,7 +69,7 @@ impl Publisher {
                 return Err(PublisherError::NoCollection(self.gun().clone()));
             }
             Err(UpdateError::NoTrustData { .. }) => FoundIn::Gone,
-            Err(error) if is_over(&error) => FoundIn::Expired(error),
+            Err(error) if is_over(&error) => FoundIn::Expired(Box::new(error)),
             Err(_) if self.begun_root().await?.is_some() => FoundIn::Begun,
             Err(error) => return Err(PublisherError::Update(error)),
         };

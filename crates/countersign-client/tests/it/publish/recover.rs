@@ -1,7 +1,8 @@
 //! Lost keys: what takes their place, and what is left of an interruption.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use bytes::Bytes;
 use countersign_client::cache::{BegunRotation, Cache};
 use countersign_client::keystore::KeyStore;
 use countersign_client::publisher::{
@@ -11,7 +12,7 @@ use countersign_client::repin::{Repin, RepinError};
 use countersign_client::updater::{Roles, UpdateError};
 use countersign_core::digest::Digest;
 use countersign_core::key::KeyId;
-use countersign_core::name::TopRole;
+use countersign_core::name::{RoleName, TopRole};
 use countersign_core::time::UpdateStart;
 use countersign_core::trust::TrustError;
 
@@ -208,7 +209,9 @@ async fn lost_root_begins_anew_with_all_that_was_signed() {
         assert!(matches!(error, PublisherError::RootKeysHere { .. }), "{error:?}");
         assert_eq!(server.newest(), before);
 
-        lost.iter().for_each(|role| drop(author.lose(role)));
+        for role in lost {
+            author.lose(role);
+        }
         let found = author.found().await;
         assert!(matches!(found.source, FoundIn::Published));
         let plan = author.publisher().lost_root(&found.remains, now()).await.expect("a plan");
@@ -316,6 +319,12 @@ async fn expired_collection_is_recovered_from_the_cache() {
     assert!(matches!(error, PublisherError::NothingLeft(_)), "{error:?}");
 }
 
+fn show(server: &PublishServer, files: &BTreeMap<RoleName, Bytes>) {
+    for (role, file) in files {
+        server.files.put(role, file);
+    }
+}
+
 #[tokio::test]
 async fn trust_is_not_begun_anew_where_another_root_would_not_help() {
     let server = PublishServer::empty();
@@ -328,17 +337,17 @@ async fn trust_is_not_begun_anew_where_another_root_would_not_help() {
     author.sign("v1", b"v1").await.expect("published");
     reader.digest("v1").await;
     // The server goes back: the root is the same.
-    old.iter().for_each(|(role, file)| server.files.put(role, file));
+    show(&server, &old);
     let error = reader.repin().await.expect_err("a rollback");
     assert!(matches!(error, RepinError::SameRoot(UpdateError::Untrusted(_))), "{error:?}");
     // It goes back behind a rotation of root: the root is an older one.
-    server.newest().iter().for_each(|(role, file)| server.files.put(role, file));
+    show(&server, &server.newest());
     let rotation =
         Rotation::Root { keys: Vec::new(), older: countersign_client::publisher::OlderRoots::None };
     author.publisher().rotate(rotation, now()).await.expect("rotated");
     reader.digest("v1").await;
     server.files.clear();
-    old.iter().for_each(|(role, file)| server.files.put(role, file));
+    show(&server, &old);
     let error = reader.repin().await.expect_err("a rollback");
     assert!(matches!(error, RepinError::OlderRoot(_)), "{error:?}");
     server.files.fail_all(Fault::Offline);

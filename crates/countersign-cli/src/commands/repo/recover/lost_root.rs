@@ -28,7 +28,7 @@ pub(super) async fn run(args: Args, app: &App) -> anyhow::Result<ExitStatus> {
     match &found.source {
         FoundIn::Expired(error) => printer.warn(format_args!(
             "what is published has expired: {}; if this machine's clock is right, it is recovered as it is cached here",
-            report::one_line(error)
+            report::one_line(&**error)
         )),
         FoundIn::Gone => printer
             .warn("the trust server has nothing of it any more; it is recovered as it is cached here"),
@@ -123,10 +123,8 @@ fn described(gun: &Gun, plan: &LostRoot, copy: &Path) -> String {
         "  root       published anew, with a new root key".to_owned(),
     ];
     let (keys, signs_on) = &plan.targets;
-    lines.push(match signs_on {
-        true => format!("  targets    signed again, with the same key: {}", ids(keys)),
-        false => format!("  targets    signed again with a new key; not here: {}", ids(keys)),
-    });
+    let with = if *signs_on { "the same key:" } else { "a new key; not here:" };
+    lines.push(format!("  targets    signed again, with {with} {}", ids(keys)));
     lines.push(match plan.snapshot_key {
         SnapshotKey::Local => "  snapshot   signed again, with the same key".to_owned(),
         SnapshotKey::Server => "  snapshot   signed by the trust server, with a key of its own".to_owned(),

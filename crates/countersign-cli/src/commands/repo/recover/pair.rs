@@ -1,6 +1,7 @@
 //! A lost tagging pair.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 
 use countersign_client::publisher::{LostPair, PairRecovery, SignedOutcome, SnapshotKey};
 use countersign_core::key::KeyId;
@@ -56,7 +57,7 @@ fn described(gun: &Gun, lost: &LostPair) -> String {
             _ if lost.is_begun => "the key that an earlier run has made, or a new one",
             _ => "a new key, which is kept here",
         };
-        text.push_str(&format!("  {:<8}  {} by {by}\n", role.name(), ids(keys)));
+        let _ = writeln!(text, "  {:<8}  {} by {by}", role.name(), ids(keys));
     }
     text.push_str(
         "The root key signs that. What is signed stays signed: tags, delegations and signers are not changed.",
