@@ -30,6 +30,11 @@ pub trait Cache: Send + Sync {
     /// before.
     async fn store(&self, gun: &Gun, update: CacheUpdate) -> Result<Stored, CacheError>;
 
+    /// Puts another beginning in the place of all that is kept of a collection: files and versions seen. Staged changes stay.
+    ///
+    /// Whatever moment it is interrupted at, what is loaded afterwards is wholly the old or wholly the new.
+    async fn replace(&self, gun: &Gun, beginning: CacheBeginning) -> Result<(), CacheError>;
+
     /// Forgets a collection: its files and the versions seen. Staged changes and keys stay.
     async fn forget(&self, gun: &Gun) -> Result<(), CacheError>;
 
@@ -94,6 +99,17 @@ pub struct CacheUpdate {
     pub seen: Seen,
     /// When the server confirmed the timestamp; absent for files that were never published.
     pub confirmed: Option<DateTime>,
+}
+
+/// What a cache is to keep of a collection, and nothing else.
+#[derive(Clone, Debug)]
+pub struct CacheBeginning {
+    /// The files.
+    pub files: BTreeMap<RoleName, Bytes>,
+    /// The versions seen.
+    pub seen: Seen,
+    /// When the server confirmed the timestamp.
+    pub confirmed: DateTime,
 }
 
 /// What became of an update.

@@ -10,7 +10,7 @@ use countersign_core::name::{Gun, RoleName};
 use countersign_core::time::DateTime;
 use countersign_core::trust::Seen;
 
-use crate::cache::{BegunRotation, Cache, CacheError, CacheUpdate, Cached, Stored};
+use crate::cache::{BegunRotation, Cache, CacheBeginning, CacheError, CacheUpdate, Cached, Stored};
 
 /// Collections in memory.
 #[derive(Debug, Default)]
@@ -66,6 +66,14 @@ impl Cache for MemoryCache {
         entry.seen = update.seen;
         entry.confirmed = update.confirmed.or(entry.confirmed);
         Ok(Stored::Done)
+    }
+
+    async fn replace(&self, gun: &Gun, beginning: CacheBeginning) -> Result<(), CacheError> {
+        let CacheBeginning { files, seen, confirmed } = beginning;
+        let mut entries = self.entries();
+        let rotations = entries.get(gun).map(|entry| entry.rotations.clone()).unwrap_or_default();
+        entries.insert(gun.clone(), Entry { files, seen, confirmed: Some(confirmed), rotations, proposal: None });
+        Ok(())
     }
 
     async fn forget(&self, gun: &Gun) -> Result<(), CacheError> {

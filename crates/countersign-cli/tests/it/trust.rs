@@ -3,6 +3,7 @@
 mod beside_docker;
 mod beyond;
 mod moving;
+mod recover;
 mod signing;
 mod stage;
 mod team;

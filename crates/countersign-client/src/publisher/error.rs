@@ -183,6 +183,29 @@ pub enum PublisherError {
         /// Canonical ids of those that are not here.
         missing: Vec<KeyId>,
     },
+    /// Somebody else has replaced the keys that were to be recovered.
+    #[error("somebody else has replaced the {role} keys meanwhile; nothing was published")]
+    RecoveredByAnother {
+        /// The role.
+        role: TopRole,
+    },
+    /// The root keys are to be replaced because they are lost, and they are here.
+    #[error("the root keys are here ({}), and not lost; nothing was changed", ids(keys))]
+    RootKeysHere {
+        /// Their canonical ids.
+        keys: Vec<KeyId>,
+    },
+    /// The server has something else than what was looked at.
+    #[error(
+        "the server has another edition of `{0}` than the one that was verified here; nothing was deleted or published"
+    )]
+    ChangedMeanwhile(Gun),
+    /// Somebody else has published the collection under a root of theirs.
+    #[error("somebody else has published `{0}` under another root meanwhile; it was left as it is")]
+    AnotherRoot(Gun),
+    /// What is published cannot be used, and nothing else is left of the collection here.
+    #[error("what is published of `{0}` cannot be used, and nothing is cached of it; nothing was changed")]
+    NothingLeft(Gun),
     /// A key that was chosen for a role and is here for something else.
     #[error("key {key} is here for role `{}`, not for `{role}`; no keys were changed", found.escape_default())]
     OtherRole {

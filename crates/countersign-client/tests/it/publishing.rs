@@ -29,7 +29,8 @@ pub(crate) struct PublishServer {
     snapshot: Mutex<Vec<Arc<SecretKey>>>,
     newest: Mutex<BTreeMap<RoleName, Bytes>>,
     meanwhile: Mutex<Option<Meanwhile>>,
-    fault: Mutex<Option<Fault>>,
+    /// After how many uploads the next one is refused, and how.
+    fault: Mutex<Option<(usize, Fault)>>,
     uploads: Mutex<Vec<BTreeMap<RoleName, Bytes>>>,
     proposals: Mutex<Proposals>,
 }
@@ -71,7 +72,24 @@ impl PublishServer {
 
     /// Refuses the next upload.
     pub(crate) fn refuse_next(&self, fault: Fault) {
-        *self.fault.lock().expect("one at a time") = Some(fault);
+        self.refuse_after(0, fault);
+    }
+
+    /// Refuses the upload after so many.
+    pub(crate) fn refuse_after(&self, uploads: usize, fault: Fault) {
+        *self.fault.lock().expect("one at a time") = Some((uploads, fault));
+    }
+
+    /// What is wrong with this upload.
+    fn fault(&self) -> Option<Fault> {
+        let mut fault = self.fault.lock().expect("one at a time");
+        match fault.take()? {
+            (0, due) => Some(due),
+            (uploads, later) => {
+                *fault = Some((uploads - 1, later));
+                None
+            }
+        }
     }
 
     /// Keeps proposals from now on.
@@ -178,7 +196,7 @@ impl Remote for PublishServer {
         if let Some(meanwhile) = self.meanwhile.lock().expect("one at a time").take() {
             self.take(&meanwhile()).expect("somebody else was first");
         }
-        if let Some(fault) = self.fault.lock().expect("one at a time").take() {
+        if let Some(fault) = self.fault() {
             return Err(match fault {
                 Fault::Rejected => PublishError::Rejected {
                     server: self.server().to_owned(),

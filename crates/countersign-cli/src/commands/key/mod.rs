@@ -67,7 +67,7 @@ pub(crate) async fn run(args: &Args, app: &App) -> anyhow::Result<ExitStatus> {
         Verb::Forget(args) => keyring::forget(args, app),
         Verb::Backup(args) => backup::run(args, app),
         Verb::Restore(args) => restore::run(args, app),
-        Verb::Recovery(args) => recovery::run(args, app),
+        Verb::Recovery(args) => recovery::run(args, app).await,
         Verb::Tokens(args) => token::list(args, app),
         Verb::Copy(args) => token::copy(args, app),
     }

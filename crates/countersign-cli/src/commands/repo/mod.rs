@@ -6,6 +6,7 @@ mod init;
 mod list;
 mod lookup;
 mod publish;
+mod recover;
 mod reset;
 mod root;
 mod status;
@@ -13,6 +14,7 @@ mod threshold;
 mod withdraw;
 
 pub(crate) use self::list::target_table;
+pub(crate) use self::recover::RecoverError;
 pub(crate) use self::status::staged_table;
 
 use clap::Subcommand;
@@ -46,6 +48,7 @@ enum Verb {
     Root(root::Args),
     Export(export::Args),
     Import(import::Args),
+    Recover(recover::Args),
 }
 
 /// Runs a verb.
@@ -60,6 +63,7 @@ pub(crate) async fn run(args: Args, app: &App) -> anyhow::Result<ExitStatus> {
         Verb::Root(args) => root::run(args, app).await,
         Verb::Export(args) => export::run(args, app).await,
         Verb::Import(args) => import::run(args, app).await,
+        Verb::Recover(args) => recover::run(args, app).await,
         Verb::List(args) => list::run(args, app).await,
         Verb::Lookup(args) => lookup::run(args, app).await,
     }

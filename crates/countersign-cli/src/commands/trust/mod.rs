@@ -12,6 +12,7 @@ mod inspect;
 mod key;
 mod offered;
 pub(crate) mod proposal;
+mod repin;
 mod revoke;
 mod sign;
 mod signer;
@@ -27,6 +28,7 @@ use crate::report;
 
 pub(crate) use adopt::AdoptError;
 pub(crate) use error::SigningError;
+pub(crate) use repin::RepinRefusal;
 
 /// Sign images, and manage who may
 ///
@@ -48,6 +50,7 @@ enum Verb {
     Approve(approve::Args),
     Diff(diff::Args),
     History(history::Args),
+    Repin(repin::Args),
 }
 
 /// Whose verbs these are: what a cancelled question and a failure among several mean depends on it.
@@ -101,6 +104,7 @@ pub(crate) async fn run(args: Args, app: &App, face: Face) -> anyhow::Result<Exi
         Verb::Approve(args) => approve::run(args, app).await,
         Verb::Diff(args) => diff::run(args, app).await,
         Verb::History(args) => history::run(args, app).await,
+        Verb::Repin(args) => repin::run(args, app).await,
     }
 }
 
