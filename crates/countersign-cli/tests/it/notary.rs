@@ -2,5 +2,8 @@
 
 mod beside;
 mod departures;
+mod flags;
+mod keys;
+mod script;
 mod stage;
 mod terminal;

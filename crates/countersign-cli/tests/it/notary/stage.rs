@@ -74,6 +74,14 @@ impl Desk {
         desk
     }
 
+    /// The collection of this desk. Names of one length, so that tables are as wide.
+    pub(super) fn gun(&self) -> &'static str {
+        match self.make {
+            Make::Debian => "them/app",
+            Make::Ours => "ours/app",
+        }
+    }
+
     /// A path in the home directory.
     pub(super) fn path(&self, path: &str) -> PathBuf {
         self.dir.path().join(path)
