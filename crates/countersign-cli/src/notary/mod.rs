@@ -137,7 +137,7 @@ fn help(words: &[String]) -> Outcome {
         let Some(found) = command.commands.iter().find(|found| found.name == word) else {
             let topic: Vec<_> = words.iter().map(|word| format!("`{}`", word.escape_debug())).collect();
             say(format_args!("Unknown help topic [{}]", topic.join(" ")))?;
-            return say_text(usage::usage(&NOTARY).as_bytes());
+            return say_text(usage::of_unknown_topic().as_bytes());
         };
         command = found;
     }

@@ -1,6 +1,7 @@
 //! The face of Notary, beside Debian's `notary` where that is installed.
 
 mod beside;
+mod connection;
 mod departures;
 mod flags;
 mod keys;

@@ -27,6 +27,10 @@ fn collections_begin_with_a_given_root_key_or_certificate() {
          init GUN --rootcert f
          NOTARY_ROOT_PASSPHRASE=wrongpassphrase init GUN --rootkey root-key.pem
          key list
+         key generate
+         init GUN --rootcert nofile
+         init GUN --rootcert f
+         key remove {key root} <<< yes
          init GUN --rootkey root-key.pem -p
          key list
          list GUN
@@ -85,15 +89,12 @@ fn key_files_of_many_keys_are_imported_and_exported_the_same() {
          $ for i in 1 2; do openssl ecparam -name prime256v1 -genkey -noout; done > plain.pem
          -d sixth key import plain.pem -r targets -g some/app
          -d sixth key list
-         $ openssl ecparam -name prime256v1 -genkey -noout | sed '1a role: targets/y\ngun: its/own\n' > headed.pem
+         $ openssl ecparam -name prime256v1 -genkey -noout | sed '1a role: targets/y\\ngun: its/own\\n' > headed.pem
          -d seventh key import headed.pem --role root --gun other/app
          -d seventh key list
          $ openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 2>/dev/null > rsa.pem
          -d eighth key import rsa.pem -r root
-         -d eighth key list
-         $ openssl genpkey -algorithm ed25519 > ed.pem
-         -d ninth key import ed.pem -r root
-         -d ninth key list",
+         -d eighth key list",
     );
 }
 
@@ -142,7 +143,6 @@ fn keys_are_rotated_and_removed_the_same() {
          key remove {key targets} <<< no
          key remove {key targets} <<< YES
          key remove {key targets}
-         key list
-         key passwd {key root}extra",
+         key list",
     );
 }

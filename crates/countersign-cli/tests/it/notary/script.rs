@@ -72,7 +72,7 @@ fn step(desk: &Desk, line: &str) -> String {
     });
     let run = run.stdin(format!("{answer}\n")).run();
     // What goes wrong is logged by both; why, ours says in its own words.
-    let logged = run.stderr.lines().filter(|line| line.contains(" level=error ")).count();
+    let logged = if run.stderr.contains(" level=error ") { "some" } else { "none" };
     // Debian's names whichever hash it compares or lists first.
     let out = desk.same(&run.stdout);
     let out = out.replace("sha512 checksum", "sha256 checksum").replace("sha512, sha256", "sha256, sha512");
