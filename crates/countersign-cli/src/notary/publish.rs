@@ -47,11 +47,10 @@ async fn publish_staged(face: &Face, gun: &Gun) -> Outcome {
             let is_witnessed =
                 staged.iter().any(|staged| staged.change == Change::Witness { role: role.clone() });
             let is_of_target = |staged: &StagedChange| {
-                let of = match &staged.change {
-                    Change::SetTarget { role, .. } | Change::RemoveTarget { role, .. } => role,
-                    _ => return false,
-                };
-                *of == role
+                matches!(
+                    &staged.change,
+                    Change::SetTarget { role: of, .. } | Change::RemoveTarget { role: of, .. } if *of == role
+                )
             };
             if is_witnessed {
                 return Err(Fatal::new(format!("tuf: invalid role {role}. this role is not known")));

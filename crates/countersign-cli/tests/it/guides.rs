@@ -19,7 +19,7 @@ fn script(page: &str, site: &Site) -> String {
         match line {
             "```sh" => is_shell = true,
             "```" => is_shell = false,
-            line if is_shell => script += &format!("{line}\n"),
+            line if is_shell => script.extend([line, "\n"]),
             _ => {}
         }
     }
@@ -35,7 +35,7 @@ fn run(page: &str, site: &Site, world: &World) {
     symlink(env!("CARGO_BIN_EXE_countersign"), bin.join("countersign")).expect("a link");
     let path = format!("{}:/usr/bin:/bin", bin.display());
     let shell = world.program_at(Path::new("sh"), &["-c", &script(page, site)]).env("PATH", path);
-    shell.deadline(Duration::from_secs(300)).run().expect_success();
+    shell.deadline(Duration::from_mins(5)).run().expect_success();
 }
 
 #[test]

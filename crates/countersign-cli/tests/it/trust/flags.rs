@@ -43,7 +43,7 @@ fn run(server: &Server, start: Start, repository: &str) -> Vec<Step> {
     let is_dockers = !repository.starts_with("mine");
     let switch = |value: &'static str, own: &'static str| if is_dockers { value } else { own };
     let last = |script: &mut Script<'_>, line: &str| {
-        script.steps.last_mut().expect("a step").line = line.to_owned();
+        line.clone_into(&mut script.steps.last_mut().expect("a step").line);
     };
     script.step(&alice, &["trust", "inspect", switch("--pretty=true", "--pretty"), &r]);
     last(&mut script, "inspect --pretty=true");
