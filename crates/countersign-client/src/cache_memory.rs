@@ -72,7 +72,10 @@ impl Cache for MemoryCache {
         let CacheBeginning { files, seen, confirmed } = beginning;
         let mut entries = self.entries();
         let rotations = entries.get(gun).map(|entry| entry.rotations.clone()).unwrap_or_default();
-        entries.insert(gun.clone(), Entry { files, seen, confirmed: Some(confirmed), rotations, proposal: None });
+        entries.insert(
+            gun.clone(),
+            Entry { files, seen, confirmed: Some(confirmed), rotations, proposal: None },
+        );
         Ok(())
     }
 

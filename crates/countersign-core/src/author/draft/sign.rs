@@ -30,6 +30,10 @@ impl Draft {
     pub fn sign(mut self, ring: &KeyRing, now: DateTime) -> Result<Edition, AuthorError> {
         let unpurged = self.leave_unpurged(ring)?;
         let mut files = BTreeMap::new();
+        if let Some(signed) = self.signed_root.take().filter(|_| !self.dirty.contains(&TopRole::Root.into()))
+        {
+            files.insert(TopRole::Root.into(), signed);
+        }
         for (role, message) in self.write(now)? {
             let mut groups = self.groups(&role);
             if role == TopRole::Root {
