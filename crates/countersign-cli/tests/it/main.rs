@@ -12,6 +12,7 @@ mod demo;
 mod docker;
 mod doctor;
 mod engines;
+mod guides;
 mod help;
 mod interop;
 mod keys;
