@@ -26,6 +26,7 @@ mod push;
 mod repo;
 mod server;
 mod status;
+mod traps;
 mod trust;
 mod tuf;
 mod why;

@@ -1,5 +1,7 @@
 //! What a publisher uploads, with which keys, and what comes of it.
 
+mod proposed;
+mod recover;
 mod rotate;
 mod staged;
 

@@ -7,6 +7,7 @@
 //! crates/countersign-core/src/trust/file.rs                           a file or a directory
 //! crates/countersign-core/src/trust/root.rs::RootPhase::accept_root   a function in it
 //! crates/countersign-core/tests/it/threshold.rs::some_test            a test
+//! scripts/seed-tour::the first push makes keys                        a step of a script
 //! test_rollback.py::test_snapshot_rollback                            a test of the TUF conformance suite
 //! ```
 
@@ -20,6 +21,7 @@ use countersign_testkit::peers::peers_dir_or_skip;
 /// Modules whose every test must be named on a page.
 const CATALOGUES: &[(&str, &str)] = &[
     ("crates/countersign-cli/tests/it/attacks", "docs/security/attacks.md"),
+    ("crates/countersign-cli/tests/it/traps", ANSWERS),
     ("crates/countersign-client/tests/it/attacks", "docs/security/attacks.md"),
     ("crates/countersign-client/tests/it/attacks.rs", "docs/security/attacks.md"),
     ("crates/countersign-cli/tests/it/notary/connection.rs", "docs/reference/notary.md"),
@@ -28,7 +30,8 @@ const CATALOGUES: &[(&str, &str)] = &[
 ];
 
 /// Pages that name tests, besides those in `docs/security`.
-const PAGES_BESIDE: [&str; 3] = ["SECURITY.md", "docs/reference/docker-trust.md", "docs/reference/notary.md"];
+const PAGES_BESIDE: [&str; 4] =
+    ["SECURITY.md", ANSWERS, "docs/reference/docker-trust.md", "docs/reference/notary.md"];
 
 /// How names of variables begin.
 const PREFIXES: [&str; 12] = [
@@ -48,6 +51,10 @@ const PREFIXES: [&str; 12] = [
 
 /// Not for people: Docker tells its plugins with it, a test hides in it, and a code is no variable.
 const NO_VARIABLES: [&str; 3] = ["DOCKER_CLI_PLUGIN_SOCKET", "COUNTERSIGN_TEST_DATABASE", "NO_FILENAME"];
+/// What Docker did, and what it promised, case by case.
+const ANSWERS: &str = "docs/reference/answers.md";
+/// How many cases of each there are.
+const CASES: [(&str, usize); 2] = [("## What Docker did", 18), ("## What Docker 1.8 promised", 32)];
 
 fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
@@ -113,6 +120,11 @@ fn fault(name: &str) -> Option<String> {
     }
     let function = function?;
     let Ok(source) = fs::read_to_string(&file) else { return Some(format!("`{path}` is no file")) };
+    if path.starts_with("scripts/") {
+        let is_step = |line: &str| line.contains("step \"") && line.ends_with(&format!(": {function}\""));
+        let found = source.lines().any(is_step);
+        return (!found).then(|| format!("`{function}` is no step of {path}"));
+    }
     let (owner, function) = function.rsplit_once("::").unwrap_or(("", function));
     if !source.contains(owner) {
         return Some(format!("there is no `{owner}` in {path}"));
@@ -139,6 +151,28 @@ fn everything_that_the_pages_name_exists() {
         wrong.extend(names.into_iter().filter_map(fault).map(|fault| format!("{page}: {fault}")));
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_case_is_answered_once_in_its_order() {
+    let page = fs::read_to_string(repository().join(ANSWERS)).expect("the page can be read");
+    for (title, count) in CASES {
+        let (_, part) = page.split_once(title).expect("the page has this part");
+        let part = part.split("\n## ").next().unwrap_or_default();
+        let rows = part.lines().filter_map(|line| line.strip_prefix("| ")?.split_once(" | "));
+        let rows: Vec<_> =
+            rows.filter_map(|(number, row)| Some((number.parse::<usize>().ok()?, row))).collect();
+        assert_eq!(
+            rows.iter().map(|(number, _)| *number).collect::<Vec<_>>(),
+            (1..=count).collect::<Vec<_>>()
+        );
+        for (number, row) in rows {
+            let names: Vec<_> = quoted(row).into_iter().filter(|name| is_path(name)).collect();
+            assert!(!names.is_empty(), "nothing holds {title} {number}");
+            let is_its_own = |name: &str| name.contains(&format!("::trap_{number:02}_"));
+            assert!(count != 18 || names.iter().any(|name| is_its_own(name)), "{number}: {names:?}");
+        }
+    }
 }
 
 #[test]
@@ -246,6 +280,7 @@ fn checker_tells_what_is_there_from_what_is_not() {
     assert_eq!(fault(&format!("{here}::checker_tells_what_is_there_from_what_is_not")), None);
     assert_eq!(fault("crates/countersign-testkit/src/peers.rs::present_or_skip"), None);
     assert_eq!(fault("crates/countersign-testkit"), None);
+    assert_eq!(fault("scripts/seed-tour::the first push makes keys"), None);
     let foreign = fault("crates/countersign-testkit/src/peers.rs::Foreign::present_or_skip");
     assert_eq!(foreign.as_deref(), Some("there is no `Foreign` in crates/countersign-testkit/src/peers.rs"));
     for (name, expected) in [
@@ -253,6 +288,7 @@ fn checker_tells_what_is_there_from_what_is_not() {
         (format!("{here}::checker_tells"), "there is no `checker_tells`"),
         ("crates/countersign-testkit/tests/it/nothing.rs".to_owned(), "there is no `crates/"),
         ("crates/countersign-testkit::fault".to_owned(), "is no file"),
+        ("scripts/seed-tour::the first".to_owned(), "is no step of scripts/seed-tour"),
     ] {
         let found = fault(&name).unwrap_or_default();
         assert!(found.contains(expected), "{name}: {found}");
