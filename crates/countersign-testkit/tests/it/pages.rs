@@ -34,17 +34,19 @@ const PAGES_BESIDE: [&str; 4] =
     ["SECURITY.md", ANSWERS, "docs/reference/docker-trust.md", "docs/reference/notary.md"];
 
 /// How names of variables begin.
-const PREFIXES: [&str; 12] = [
+const PREFIXES: [&str; 14] = [
     "BUILDKIT_",
     "CONTAINER_",
     "CONTAINERS_",
     "COUNTERSIGN_",
+    "DBUS_",
     "DOCKER_",
     "HTTP_",
     "HTTPS_",
     "NO_",
     "NOTARY_",
     "REGISTRIES_",
+    "REGISTRY_",
     "SSL_",
     "XDG_",
 ];
