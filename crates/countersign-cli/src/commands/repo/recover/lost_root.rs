@@ -14,6 +14,7 @@ use tokio::task::spawn_blocking;
 
 use super::{Args, RecoverError};
 use crate::app::App;
+use crate::commands::doctor::clock_apart;
 use crate::commands::repo::export;
 use crate::exit::ExitStatus;
 use crate::report;
@@ -22,6 +23,9 @@ use crate::report;
 pub(super) async fn run(args: Args, app: &App) -> anyhow::Result<ExitStatus> {
     let (gun, printer, now) = (args.repository.gun(), app.printer(), app.context().now());
     let publisher = app.publisher(&gun, None)?;
+    if let Some(ahead) = clock_apart(&app.context().trust_server(&gun)?, app).await {
+        return Err(RecoverError::Clock { ahead }.into());
+    }
     let found = find(args.from.as_deref(), &gun, &publisher, app).await?;
     let plan = publisher.lost_root(&found.remains, now).await?;
     let is_begun = matches!(found.source, FoundIn::Begun);
