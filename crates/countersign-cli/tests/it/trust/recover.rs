@@ -1,12 +1,15 @@
 //! Lost keys, with servers and clients of both makes: who follows, who is refused, and what each is told.
 
+use countersign_lab::fault::Fault;
+use countersign_lab::proxy::{At, Proxy, Upstream};
+use countersign_lab::tls::Authority;
 use countersign_testkit::command::{Invocation, Output};
 use countersign_testkit::peers::{NotaryClient, present_or_skip};
 use countersign_testkit::terminal::Terminal;
 
 use super::stage::{Server, docker, docker_is_here};
 use super::team::{Team, digest};
-use crate::world::World;
+use crate::world::{World, block_on};
 
 /// Removes the private keys of a role; their ids.
 fn lose(world: &World, role: &str) -> Vec<String> {
@@ -334,4 +337,48 @@ fn recovery_by_a_wrong_clock_is_refused() {
         assert!(refused.stderr.contains(way) && refused.stderr.contains("clock"), "{}", refused.transcript());
         assert_eq!(team.pulled(&server, "v0"), Some(digest(&first)), "nothing has changed");
     }
+}
+
+#[test]
+fn recovery_from_a_lost_root_that_is_killed_goes_on_when_it_is_run_again() {
+    for server in Server::both() {
+        let mut team = Team::of(&server);
+        let first = team.push(&team.owner, "v0", "zero");
+        team.add("bob");
+        let second = team.push(&team.bob, "v1", "one");
+        lose(&team.owner, "root");
+        let proxy = before(&server, &mut team.owner);
+        let line = ["repo", "recover", team.gun.as_str(), "--lost-root", "--yes"];
+        // No upload gets through: whatever moment the end comes at, the collection is as it was, or gone and kept here.
+        proxy.misbehave(At::Uploads, Fault::Hang);
+        for seconds in ["0.2", "0.6", "3"] {
+            let killed = team.owner.program(&line).through("timeout", &["--signal=KILL", seconds]).run();
+            assert_ne!(killed.code, Some(0), "{}", killed.transcript());
+        }
+        proxy.forward();
+        proxy.misbehave(At::Uploads, Fault::Status(503));
+        let refused = team.owner.run(&line).expect_code(1);
+        assert!(refused.stderr.contains("run it again to go on"), "{}", refused.transcript());
+        proxy.forward();
+        team.owner.run(&line).expect_success();
+        assert_eq!(team.pulled(&server, "v0"), Some(digest(&first)));
+        assert_eq!(team.pulled(&server, "v1"), Some(digest(&second)));
+        // What is done is not done again.
+        let again = team.owner.run(&line).expect_code(1);
+        assert!(again.stderr.contains("and not lost"), "{}", again.transcript());
+        team.add("carol");
+    }
+}
+
+/// Puts a proxy between a server and somebody.
+fn before(server: &Server, person: &mut World) -> Proxy {
+    let authority = Authority::new().expect("an authority can be made");
+    let identity = authority.issue(&["127.0.0.1"]).expect("a certificate can be issued");
+    let ca_pem = std::fs::read_to_string(server.ca_file()).expect("the server has a CA");
+    let upstream = Upstream::server(server.url(), Some(&ca_pem)).expect("an address and a CA");
+    let proxy = block_on(Proxy::start(upstream, Some(identity))).expect("a loopback port is free");
+    person.write("proxy.crt", authority.ca_pem());
+    let ca_file = person.path("proxy.crt");
+    person.use_server(&proxy.url(), &ca_file);
+    proxy
 }
