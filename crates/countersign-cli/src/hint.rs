@@ -2,6 +2,7 @@
 
 mod engine;
 mod keys;
+mod proposals;
 mod recover;
 mod tuf;
 
@@ -282,8 +283,8 @@ fn publisher(error: &PublisherError) -> Option<String> {
             "revoke it where that role's key is, or have the owner of the repository do it".to_owned(),
         ),
         PublisherError::NoRootKeys { .. } => Some(
-            "whoever keeps the root key does this, or brings it here (`countersign key import`): it signs every change of keys. If it is \
-             lost, `countersign key recovery combine` restores a recovery key, and without one `countersign repo recover --lost-root` \
+            "whoever keeps the root key does this, or brings it here (`countersign key import`): it signs every change of keys. Several \
+             people sign one together with `countersign repo root`. If it is lost, `countersign key recovery combine` restores a recovery key, and without one `countersign repo recover --lost-root` \
              is what is left"
                 .to_owned(),
         ),
@@ -292,7 +293,8 @@ fn publisher(error: &PublisherError) -> Option<String> {
             Some("remove the collection's directory below `trust/tuf`, and begin again".to_owned())
         }
         PublisherError::Conflict { .. } => Some("try again".to_owned()),
-        error => recover::publisher(error),
+        PublisherError::Proposed(proposed) => Some(proposals::left(proposed)),
+        error => recover::publisher(error).or_else(|| proposals::other(error)),
     }
 }
 

@@ -50,6 +50,18 @@ pub trait Cache: Send + Sync {
         let _ = (gun, begun);
         Ok(())
     }
+
+    /// The proposal that waits for signatures here, of at most `max_bytes`. One that cannot be read counts as none.
+    async fn proposal(&self, gun: &Gun, max_bytes: u64) -> Result<Option<Bytes>, CacheError> {
+        let _ = (gun, max_bytes);
+        Ok(None)
+    }
+
+    /// Keeps a proposal in place of the one before, or none. A cache that keeps nothing need not.
+    async fn keep_proposal(&self, gun: &Gun, proposal: Option<Bytes>) -> Result<(), CacheError> {
+        let _ = (gun, proposal);
+        Ok(())
+    }
 }
 
 /// A replacement of a role's keys that was begun, so that a second run goes on with the same keys.

@@ -6,6 +6,7 @@
 //! <trust dir>/tuf/<gun>/seen.json       the versions seen
 //! <trust dir>/tuf/<gun>/metadata.next/  what takes the place of metadata and seen.json, where that was cut off
 //! <trust dir>/tuf/<gun>/rotations.json  replacements of keys that were begun
+//! <trust dir>/tuf/<gun>/proposal.json   the next edition, while it waits for signatures
 //! <trust dir>/tuf/<gun>/.lock           held while a process writes
 //! ```
 //!
@@ -34,6 +35,7 @@ mod replace;
 const METADATA: &str = "metadata";
 const SEEN: &str = "seen.json";
 const ROTATIONS: &str = "rotations.json";
+const PROPOSAL: &str = "proposal.json";
 const LOCK: &str = ".lock";
 /// Largest `seen.json`, in bytes: a role takes some 300.
 const SEEN_BYTES: u64 = 4 << 20;
@@ -93,6 +95,16 @@ impl Cache for DirectoryCache {
     async fn note_rotations(&self, gun: &Gun, begun: &[BegunRotation]) -> Result<(), CacheError> {
         let (dir, gun, begun) = (self.trust_dir.clone(), gun.clone(), begun.to_vec());
         off_thread(move || note_rotations(&dir, &gun, &begun)).await
+    }
+
+    async fn proposal(&self, gun: &Gun, max_bytes: u64) -> Result<Option<Bytes>, CacheError> {
+        let (dir, gun) = (self.trust_dir.clone(), gun.clone());
+        off_thread(move || proposal(&dir, &gun, max_bytes)).await
+    }
+
+    async fn keep_proposal(&self, gun: &Gun, proposal: Option<Bytes>) -> Result<(), CacheError> {
+        let (dir, gun) = (self.trust_dir.clone(), gun.clone());
+        off_thread(move || keep_proposal(&dir, &gun, proposal.as_deref())).await
     }
 }
 
@@ -224,6 +236,24 @@ fn note_rotations(trust_dir: &Path, gun: &Gun, begun: &[BegunRotation]) -> Resul
         return collection.remove(ROTATIONS);
     }
     collection.write(ROTATIONS, &serde_json::to_vec(begun).unwrap_or_default())
+}
+
+fn proposal(trust_dir: &Path, gun: &Gun, max_bytes: u64) -> Result<Option<Bytes>, CacheError> {
+    let Some(base) = Directory::open(trust_dir)? else { return Ok(None) };
+    let Some(collection) = base.descend(&below(gun))? else { return Ok(None) };
+    Ok(match collection.read(PROPOSAL, max_bytes)? {
+        Some(Content::Bytes(bytes, _)) => Some(Bytes::from(bytes)),
+        _ => None,
+    })
+}
+
+fn keep_proposal(trust_dir: &Path, gun: &Gun, proposal: Option<&[u8]>) -> Result<(), CacheError> {
+    let collection = Directory::create(trust_dir)?.descend_or_create(&below(gun))?;
+    let _lock = collection.lock(LOCK)?;
+    match proposal {
+        Some(proposal) => collection.write(PROPOSAL, proposal),
+        None => collection.remove(PROPOSAL),
+    }
 }
 
 /// The versions seen, or why they cannot be read.

@@ -115,25 +115,48 @@ impl RoleKeys {
         if envelope.signatures().is_empty() {
             return Err(SignatureError::None);
         }
+        let signers = self.valid_signers(envelope)?;
+        if signers.len() < self.threshold.get() {
+            return Err(SignatureError::Threshold { valid: signers.len(), threshold: self.threshold });
+        }
+        Ok(signers)
+    }
+
+    /// Canonical ids of the distinct keys of the role that signed, however few: how far a file is on its way to the threshold.
+    ///
+    /// It proves nothing; only [`RoleKeys::verify`] does.
+    ///
+    /// # Errors
+    /// [`SignatureError::RepeatedKeyId`].
+    pub fn valid_signers(&self, envelope: &Envelope) -> Result<BTreeSet<KeyId>, SignatureError> {
         let mut seen = BTreeSet::new();
         let mut signers = BTreeSet::new();
         for signature in envelope.signatures() {
             if !seen.insert(signature.keyid.as_str()) {
                 return Err(SignatureError::RepeatedKeyId(signature.keyid.clone()));
             }
-            let Some(key) = self.keys.get(&KeyId::of_listed(&signature.keyid)) else { continue };
-            let Ok(canonical) = key.canonical_id() else { continue };
-            if !signers.contains(&canonical)
-                && verify::accepts(key, &signature.method, envelope.message(), &signature.sig)
-            {
+            let Some((canonical, key)) = self.key_of(signature) else { continue };
+            if !signers.contains(&canonical) && accepts(key, signature, envelope.message()) {
                 signers.insert(canonical);
             }
         }
-        if signers.len() < self.threshold.get() {
-            return Err(SignatureError::Threshold { valid: signers.len(), threshold: self.threshold });
-        }
         Ok(signers)
     }
+
+    /// Whether a signature of `message` is one that counts.
+    pub(crate) fn counts(&self, signature: &Signature, message: &[u8]) -> bool {
+        self.key_of(signature).is_some_and(|(_, key)| accepts(key, signature, message))
+    }
+
+    /// The listed key by which a signature says to be, with its canonical id.
+    fn key_of(&self, signature: &Signature) -> Option<(KeyId, &PublicKey)> {
+        let key = self.keys.get(&KeyId::of_listed(&signature.keyid))?;
+        Some((key.canonical_id().ok()?, key))
+    }
+}
+
+fn accepts(key: &PublicKey, signature: &Signature, message: &[u8]) -> bool {
+    verify::accepts(key, &signature.method, message, &signature.sig)
 }
 
 /// A document whose signatures were met. Only [`RoleKeys::verify`] makes one.

@@ -40,6 +40,10 @@ pub(super) fn another_root(error: &TrustError) -> Option<String> {
 /// What may help against a recovery that was refused.
 pub(super) fn publisher(error: &PublisherError) -> Option<String> {
     let text = match error {
+        PublisherError::Several { .. } => {
+            "agree with those who hold the others: `countersign repo root propose` replaces keys with the signatures of several people, and \
+             `countersign key rotate` does where enough of the root keys are here"
+        }
         PublisherError::RootKeysHere { .. } => {
             "`countersign key rotate GUN root` replaces a root key that is here, and everybody follows; where the server has lost the \
              collection, `countersign repo import --from-cache GUN` brings it back"

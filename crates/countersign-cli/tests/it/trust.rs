@@ -2,6 +2,7 @@
 
 mod beside_docker;
 mod beyond;
+mod flags;
 mod moving;
 mod recover;
 mod signing;

@@ -32,6 +32,19 @@ pub(crate) struct PublishServer {
     /// After how many uploads the next one is refused, and how.
     fault: Mutex<Option<(usize, Fault)>>,
     uploads: Mutex<Vec<BTreeMap<RoleName, Bytes>>>,
+    proposals: Mutex<Proposals>,
+}
+
+/// What a server does with proposals.
+#[derive(Default)]
+enum Proposals {
+    /// It doesn't know them, as Notary's.
+    #[default]
+    Unknown,
+    /// It keeps the last one.
+    Kept(Option<Bytes>),
+    /// It is out of order.
+    Lost,
 }
 
 impl PublishServer {
@@ -44,6 +57,7 @@ impl PublishServer {
             meanwhile: Mutex::default(),
             fault: Mutex::default(),
             uploads: Mutex::default(),
+            proposals: Mutex::default(),
         })
     }
 
@@ -76,6 +90,16 @@ impl PublishServer {
                 None
             }
         }
+    }
+
+    /// Keeps proposals from now on.
+    pub(crate) fn keep_proposals(&self) {
+        *self.proposals.lock().expect("one at a time") = Proposals::Kept(None);
+    }
+
+    /// Answers questions for proposals with an error from now on.
+    pub(crate) fn lose_proposals(&self) {
+        *self.proposals.lock().expect("one at a time") = Proposals::Lost;
     }
 
     /// The roles of each upload since the last call.
@@ -189,6 +213,29 @@ impl Remote for PublishServer {
         self.files.admit("DELETE")?;
         self.files.clear();
         self.newest.lock().expect("one at a time").clear();
+        Ok(())
+    }
+
+    async fn proposal(&self, _max_bytes: u64) -> Result<Option<Bytes>, FetchError> {
+        match &*self.proposals.lock().expect("one at a time") {
+            Proposals::Unknown => Ok(None),
+            Proposals::Kept(kept) => Ok(kept.clone()),
+            Proposals::Lost => Err(Fault::Status(503).error("trust.example")),
+        }
+    }
+
+    async fn propose(&self, proposal: Bytes, _replace: bool) -> Result<Option<Bytes>, PublishError> {
+        let Proposals::Kept(kept) = &mut *self.proposals.lock().expect("one at a time") else {
+            return Ok(None);
+        };
+        *kept = Some(proposal.clone());
+        Ok(Some(proposal))
+    }
+
+    async fn withdraw_proposal(&self) -> Result<(), FetchError> {
+        if let Proposals::Kept(kept) = &mut *self.proposals.lock().expect("one at a time") {
+            *kept = None;
+        }
         Ok(())
     }
 }

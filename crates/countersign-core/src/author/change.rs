@@ -60,6 +60,13 @@ pub enum Change {
         /// The role.
         role: RoleName,
     },
+    /// Says how many of a role's keys must sign: of root, targets or a delegation.
+    SetThreshold {
+        /// The role.
+        role: RoleName,
+        /// How many must sign, at most as many as it has keys.
+        threshold: Threshold,
+    },
     /// Replaces the keys of a top-level role.
     ReplaceKeys {
         /// The role.

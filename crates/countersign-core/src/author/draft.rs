@@ -1,6 +1,8 @@
 //! A draft of the next edition of a collection.
 
 mod edit;
+mod sign;
+mod taken;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,14 +10,12 @@ use bytes::Bytes;
 
 use crate::author::change::admit_keys;
 use crate::author::root::replace_keys;
-use crate::author::signing::can_sign;
-use crate::author::{AuthorError, Change, KeyRing, NEAR_EXPIRY, RootKeys, expiry, sign};
-use crate::canonical;
+use crate::author::{AuthorError, Change, NEAR_EXPIRY, RootKeys, expiry};
 use crate::key::{KeyId, PublicKey};
-use crate::metadata::{Delegations, Document, FileMeta, Root, Snapshot, Targets};
+use crate::metadata::{Delegations, Root, Snapshot, Targets};
 use crate::name::{RoleName, TopRole};
-use crate::number::{MetaVersion, Threshold};
-use crate::signature::RoleKeys;
+use crate::number::MetaVersion;
+use crate::signature::{RoleKeys, Verified};
 use crate::time::DateTime;
 use crate::trust::TrustedCollection;
 
@@ -25,6 +25,8 @@ pub struct Draft {
     root: Root,
     /// The keys that must sign a next root besides its own: those of the root before it.
     previous_root: Option<RoleKeys>,
+    /// The first root as its keys have signed it: published as it is, as long as nothing in it changes.
+    signed_root: Option<Bytes>,
     /// Keys of older roots that sign a next root, too, as far as they are at hand.
     older_roots: BTreeMap<KeyId, PublicKey>,
     snapshot: Snapshot,
@@ -59,13 +61,24 @@ impl Draft {
         Self::unpublished(root, targets, snapshot)
     }
 
-    /// A collection that was begun and never published: what `init` left in a cache.
+    /// As [`Draft::unpublished`], with the file of `root` as `init` has signed it. It is published as it is, so that its keys
+    /// are not needed again.
+    ///
+    /// Source: notary `client/client.go` (`signRootIfNecessary`), reference behaviour 6.6 and 6.8.
+    pub fn begun(root_file: Bytes, root: Root, targets: Targets, snapshot: Snapshot) -> Self {
+        let mut draft = Self::unpublished(root, targets, snapshot);
+        draft.dirty.remove(&TopRole::Root.into());
+        draft.signed_root = Some(root_file);
+        draft
+    }
+
+    /// A collection that was begun and never published; its root is signed anew, too.
     pub fn unpublished(root: Root, targets: Targets, snapshot: Snapshot) -> Self {
         let dirty = BTreeSet::from([TopRole::Root.into(), TopRole::Targets.into()]);
         let roles = BTreeMap::from([(TopRole::Targets.into(), targets)]);
         let (fresh, last, purged) = (BTreeSet::new(), BTreeMap::new(), BTreeMap::new());
-        let older_roots = BTreeMap::new();
-        Self { root, previous_root: None, older_roots, snapshot, roles, dirty, fresh, last, purged }
+        let (previous_root, signed_root, older_roots) = (None, None, BTreeMap::new());
+        Self { root, previous_root, signed_root, older_roots, snapshot, roles, dirty, fresh, last, purged }
     }
 
     /// The next edition of a trusted collection; nothing is changed yet.
@@ -73,6 +86,7 @@ impl Draft {
         Self {
             root: (**collection.root()).clone(),
             previous_root: Some(collection.root().role_keys(TopRole::Root)),
+            signed_root: None,
             older_roots: BTreeMap::new(),
             snapshot: (**collection.snapshot()).clone(),
             roles: collection
@@ -84,6 +98,21 @@ impl Draft {
             fresh: BTreeSet::new(),
             last: collection.seen().iter().map(|(role, seen)| (role.clone(), seen.version)).collect(),
             purged: BTreeMap::new(),
+        }
+    }
+
+    /// The next edition of a collection of which nothing is known but its root: only that can change.
+    pub(super) fn of_root(root: &Verified<Root>) -> Self {
+        let (version, expires) = (MetaVersion::FIRST, root.expires);
+        Self {
+            previous_root: Some(root.role_keys(TopRole::Root)),
+            dirty: BTreeSet::new(),
+            roles: BTreeMap::new(),
+            ..Self::unpublished(
+                (**root).clone(),
+                Targets::new(version, expires),
+                Snapshot::new(version, expires),
+            )
         }
     }
 
@@ -136,6 +165,7 @@ impl Draft {
                 self.touch(role.clone());
                 Ok(())
             }
+            Change::SetThreshold { role, threshold } => self.set_threshold(role, *threshold),
             Change::ReplaceKeys { role, keys } => {
                 admit_keys(keys)?;
                 replace_keys(&mut self.root, *role, keys.clone());
@@ -160,119 +190,4 @@ impl Draft {
         }
         wanted
     }
-
-    /// Signs what is dirty, and the snapshot if `ring` holds its key, into the files of one upload.
-    ///
-    /// # Errors
-    /// - [`AuthorError::MissingKeys`]: a role's threshold cannot be met with `ring`; only the snapshot may be left out, for a
-    ///   server that holds its key.
-    /// - [`AuthorError::UnknownField`]: a file has a field that would be lost.
-    /// - [`AuthorError::Unwritable`]: a document has a control character, so that nobody could read its file.
-    ///
-    /// Source: notary `client/client.go` (`publish`), reference behaviour 6.6.
-    pub fn sign(mut self, ring: &KeyRing, now: DateTime) -> Result<Edition, AuthorError> {
-        let (mut files, mut unpurged) = (BTreeMap::new(), BTreeSet::new());
-        let root_role = RoleName::from(TopRole::Root);
-        if self.dirty.contains(&root_role) {
-            admit_known(&root_role, self.root.unknown_field().map(str::to_owned))?;
-            if self.previous_root.is_some() {
-                self.root.version = next(&root_role, self.root.version)?;
-            }
-            self.root.expires = expiry(&root_role, now);
-            let mut groups = self.groups(&root_role);
-            groups.extend(self.older_roots_at_hand(ring));
-            files.insert(root_role.clone(), sign_readably(&root_role, &self.root, &groups, ring)?);
-        }
-        for role in self.dirty.iter().filter(|role| **role != root_role).cloned().collect::<Vec<_>>() {
-            let (groups, is_fresh) = (self.groups(&role), self.fresh.contains(&role));
-            if groups.is_empty() {
-                return Err(AuthorError::UnknownRole(role));
-            }
-            let before = self.purged.remove(&role);
-            let targets = self.targets_mut(&role)?;
-            if let Some(before) = before
-                && !can_sign(&role, &groups, ring)
-            {
-                targets.delegations = before;
-                unpurged.insert(role);
-                continue;
-            }
-            let unknown = targets.unknown_field().map(str::to_owned);
-            admit_known(&role, unknown.or_else(|| targets.unknown_entry_field()))?;
-            targets.version = if is_fresh { MetaVersion::FIRST } else { next(&role, targets.version)? };
-            targets.expires = expiry(&role, now);
-            let file = sign_readably(&role, targets, &groups, ring)?;
-            files.insert(role, file);
-        }
-        if let Some(snapshot) = self.sign_snapshot(&files, ring, now)? {
-            files.insert(TopRole::Snapshot.into(), snapshot);
-        }
-        Ok(Edition { files, unpurged })
-    }
-
-    fn sign_snapshot(
-        &mut self,
-        files: &BTreeMap<RoleName, Bytes>,
-        ring: &KeyRing,
-        now: DateTime,
-    ) -> Result<Option<Bytes>, AuthorError> {
-        let role = RoleName::from(TopRole::Snapshot);
-        let groups = self.groups(&role);
-        if !groups.iter().flat_map(RoleKeys::canonical_ids).any(|id| ring.find(&id).is_some()) {
-            return Ok(None);
-        }
-        admit_known(&role, self.snapshot.unknown_field().map(str::to_owned))?;
-        let mut listed = std::mem::take(&mut self.snapshot.meta);
-        listed.retain(|name, _| name.parse().map_or(true, |role| !self.is_undelegated(&role)));
-        listed.extend(files.iter().map(|(role, file)| (role.to_string(), FileMeta::of(file))));
-        self.snapshot.meta = listed;
-        self.snapshot.version = next(&role, self.snapshot.version)?;
-        self.snapshot.expires = expiry(&role, now);
-        sign_readably(&role, &self.snapshot, &groups, ring).map(Some)
-    }
-
-    /// The keys of older roots that `ring` holds.
-    fn older_roots_at_hand(&self, ring: &KeyRing) -> Option<RoleKeys> {
-        let mut keys = self.older_roots.clone();
-        keys.retain(|_, key| key.canonical_id().is_ok_and(|id| ring.find(&id).is_some()));
-        (!keys.is_empty()).then(|| RoleKeys::new(keys, Threshold::ONE))
-    }
-
-    /// The key groups that must sign a role.
-    fn groups(&self, role: &RoleName) -> Vec<RoleKeys> {
-        match role.top() {
-            Some(TopRole::Root) => {
-                self.previous_root.clone().into_iter().chain([self.root.role_keys(TopRole::Root)]).collect()
-            }
-            Some(top) => vec![self.root.role_keys(top)],
-            None => {
-                let parent = role.parent().and_then(|parent| self.roles.get(&parent));
-                let keys = parent
-                    .and_then(|parent| Some(parent.delegations.role_keys(parent.delegations.role(role)?)));
-                keys.into_iter().collect()
-            }
-        }
-    }
-}
-
-/// Signs a document, unless a control character in it makes a file that nobody could read.
-fn sign_readably<T: Document>(
-    role: &RoleName,
-    document: &T,
-    groups: &[RoleKeys],
-    ring: &KeyRing,
-) -> Result<Bytes, AuthorError> {
-    let file = sign(role, document, groups, ring)?;
-    match canonical::position(&file, |byte| byte < b' ') {
-        Some(_) => Err(AuthorError::Unwritable(role.to_string())),
-        None => Ok(file),
-    }
-}
-
-fn admit_known(role: &RoleName, unknown: Option<String>) -> Result<(), AuthorError> {
-    unknown.map_or(Ok(()), |field| Err(AuthorError::UnknownField { role: role.clone(), field }))
-}
-
-fn next(role: &RoleName, version: MetaVersion) -> Result<MetaVersion, AuthorError> {
-    version.next().map_err(|source| AuthorError::Version { role: role.clone(), source })
 }

@@ -70,6 +70,19 @@ pub enum AuthorError {
         /// Canonical ids of the keys that are not.
         missing: Vec<KeyId>,
     },
+    /// A role would have fewer keys than must sign for it.
+    #[error("{role} would have {keys} keys, and {threshold} must sign for it")]
+    Threshold {
+        /// The role.
+        role: RoleName,
+        /// Its distinct keys.
+        keys: usize,
+        /// How many of them must sign.
+        threshold: usize,
+    },
+    /// A role that one key signs for, which is the server's, or can be given to it.
+    #[error("{0} is signed by one key, and cannot ask for more")]
+    OneKey(RoleName),
     /// There is no version left.
     #[error("{role} cannot have a next version")]
     Version {

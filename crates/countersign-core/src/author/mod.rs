@@ -6,12 +6,14 @@
 mod change;
 mod draft;
 mod error;
+mod proposal;
 mod root;
 mod signing;
 
 pub use change::{Change, DelegationEdit};
 pub use draft::{Draft, Edition};
 pub use error::AuthorError;
+pub use proposal::{OpenProposal, Proposal, ProposalError, RoleStanding, Signatures};
 pub use root::RootKeys;
 pub use signing::{KeyRing, encode, sign};
 

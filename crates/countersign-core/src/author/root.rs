@@ -2,10 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use crate::author::AuthorError;
 use crate::key::PublicKey;
 use crate::metadata::{RoleSpec, Root};
-use crate::name::TopRole;
+use crate::name::{RoleName, TopRole};
 use crate::number::{MetaVersion, Threshold};
+use crate::signature::RoleKeys;
 use crate::time::DateTime;
 
 /// The keys that a collection begins with, one a role.
@@ -56,4 +58,18 @@ pub(super) fn replace_keys(root: &mut Root, role: TopRole, keys: Vec<PublicKey>)
         }
     }
     root.keys.extend(keys.into_iter().map(|key| (key.id(), key)));
+}
+
+/// Refuses a root in which a role has fewer distinct keys than must sign for it.
+pub(super) fn admit_thresholds(root: &Root) -> Result<(), AuthorError> {
+    TopRole::ALL.into_iter().try_for_each(|role| admit_threshold(&role.into(), &root.role_keys(role)))
+}
+
+/// Refuses keys that are fewer than must sign.
+pub(super) fn admit_threshold(role: &RoleName, keys: &RoleKeys) -> Result<(), AuthorError> {
+    let (found, threshold) = (keys.canonical_ids().len(), keys.threshold().get());
+    if found >= threshold {
+        return Ok(());
+    }
+    Err(AuthorError::Threshold { role: role.clone(), keys: found, threshold })
 }

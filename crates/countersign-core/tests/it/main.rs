@@ -7,6 +7,7 @@ mod mutations;
 mod notary_bytes;
 mod notary_files;
 mod properties;
+mod proposal;
 mod readers;
 mod search;
 mod simulator;

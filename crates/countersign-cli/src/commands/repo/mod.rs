@@ -8,7 +8,10 @@ mod lookup;
 mod publish;
 mod recover;
 mod reset;
+mod root;
 mod status;
+mod threshold;
+mod withdraw;
 
 pub(crate) use self::list::target_table;
 pub(crate) use self::recover::RecoverError;
@@ -40,6 +43,9 @@ enum Verb {
     Status(status::Args),
     Publish(publish::Args),
     Reset(reset::Args),
+    Withdraw(withdraw::Args),
+    Threshold(threshold::Args),
+    Root(root::Args),
     Export(export::Args),
     Import(import::Args),
     Recover(recover::Args),
@@ -52,6 +58,9 @@ pub(crate) async fn run(args: Args, app: &App) -> anyhow::Result<ExitStatus> {
         Verb::Status(args) => status::run(args, app).await,
         Verb::Publish(args) => publish::run(args, app).await,
         Verb::Reset(args) => reset::run(args, app).await,
+        Verb::Withdraw(args) => withdraw::run(args, app).await,
+        Verb::Threshold(args) => threshold::run(args, app).await,
+        Verb::Root(args) => root::run(args, app).await,
         Verb::Export(args) => export::run(args, app).await,
         Verb::Import(args) => import::run(args, app).await,
         Verb::Recover(args) => recover::run(args, app).await,

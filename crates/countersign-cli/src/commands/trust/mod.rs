@@ -3,12 +3,15 @@
 //! Source: docker/cli `cli/command/trust/`; reference behaviour 7.
 
 mod adopt;
+pub(crate) mod approve;
+mod changes;
 mod diff;
 mod error;
 mod history;
 mod inspect;
 mod key;
 mod offered;
+pub(crate) mod proposal;
 mod repin;
 mod revoke;
 mod sign;
@@ -44,6 +47,7 @@ enum Verb {
     Key(key::Args),
     Signer(signer::Args),
     Adopt(adopt::Args),
+    Approve(approve::Args),
     Diff(diff::Args),
     History(history::Args),
     Repin(repin::Args),
@@ -97,6 +101,7 @@ pub(crate) async fn run(args: Args, app: &App, face: Face) -> anyhow::Result<Exi
         Verb::Key(args) => key::run(&args, app, face),
         Verb::Signer(args) => signer::run(args, app, face).await,
         Verb::Adopt(args) => adopt::run(args, app, face).await,
+        Verb::Approve(args) => approve::run(args, app).await,
         Verb::Diff(args) => diff::run(args, app).await,
         Verb::History(args) => history::run(args, app).await,
         Verb::Repin(args) => repin::run(args, app).await,
@@ -118,7 +123,7 @@ fn without_digest(text: &str) -> anyhow::Result<ImageReference> {
 }
 
 /// Says what else is worth knowing of a publication.
-fn tell_published(published: &Published, app: &App) {
+pub(crate) fn tell_published(published: &Published, app: &App) {
     let printer = app.printer();
     if published.root_renewed {
         printer.say("The root was signed again");

@@ -2,11 +2,12 @@
 
 use super::Draft;
 use crate::author::change::{admit_target, drop_unused_keys, remove_keys};
+use crate::author::root::admit_threshold;
 use crate::author::{AuthorError, DelegationEdit};
 use crate::key::KeyId;
 use crate::metadata::{FileMeta, Prefixes, Targets, is_undelegated};
 use crate::name::{RoleName, TargetName, TopRole};
-use crate::number::MetaVersion;
+use crate::number::{MetaVersion, Threshold};
 
 impl Draft {
     pub(super) fn set_target(
@@ -48,8 +49,55 @@ impl Draft {
         let mut delegations =
             self.roles.get(&parent).map_or_else(Default::default, |parent| parent.delegations.clone());
         edit.apply(role, &mut delegations)?;
+        if self.roles.get(&parent).is_some_and(|parent| parent.delegations == delegations) {
+            return Ok(());
+        }
         self.targets_mut(&parent)?.delegations = delegations;
         self.touch(parent);
+        Ok(())
+    }
+
+    /// Says how many of a role's keys must sign; what has that threshold is left as it is.
+    ///
+    /// Nothing that the server signs can have more than one: it holds one key.
+    pub(super) fn set_threshold(&mut self, role: &RoleName, threshold: Threshold) -> Result<(), AuthorError> {
+        if matches!(role.top(), Some(TopRole::Snapshot | TopRole::Timestamp)) {
+            return Err(AuthorError::OneKey(role.clone()));
+        }
+        if role.top().is_some() {
+            if let Some(spec) = self.root.roles.get_mut(role.as_str())
+                && spec.threshold != threshold
+            {
+                spec.threshold = threshold;
+                self.dirty.insert(TopRole::Root.into());
+                if *role == TopRole::Targets {
+                    self.touch(role.clone());
+                }
+            }
+            return Ok(());
+        }
+        let parent = role.parent().ok_or_else(|| AuthorError::UnknownRole(role.clone()))?;
+        self.admit_role(&parent)?;
+        let declared = self.roles.get(&parent).and_then(|targets| targets.delegations.role(role));
+        let declared = declared.ok_or_else(|| AuthorError::UnknownRole(role.clone()))?;
+        if declared.threshold == threshold {
+            return Ok(());
+        }
+        // What it says has too few signatures then.
+        let is_raised = declared.threshold < threshold;
+        if is_raised && self.snapshot.file(role).is_some() && !self.roles.contains_key(role) {
+            return Err(AuthorError::NotLoaded(role.clone()));
+        }
+        let mut delegations = self.targets_mut(&parent)?.delegations.clone();
+        for declared in delegations.roles.iter_mut().filter(|declared| declared.name == *role) {
+            declared.threshold = threshold;
+        }
+        delegations.keys_of(role).map_or(Ok(()), |keys| admit_threshold(role, &keys))?;
+        self.targets_mut(&parent)?.delegations = delegations;
+        self.touch(parent);
+        if is_raised && self.roles.contains_key(role) {
+            self.touch(role.clone());
+        }
         Ok(())
     }
 
