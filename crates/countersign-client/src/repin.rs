@@ -3,24 +3,26 @@
 //! That is what an attacker would want, too. So what is published is verified by every rule that holds for a first use, it is
 //! said what would change, and nothing is kept before somebody has accepted it: [`RepinOffer::accept`].
 
+mod compare;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use countersign_core::certificate::CertificateBundle;
 use countersign_core::digest::Digest;
-use countersign_core::key::{KeyId, PublicKey};
-use countersign_core::limits::Limits;
-use countersign_core::metadata::{Document, Envelope, Root, Snapshot, Targets, Timestamp};
+use countersign_core::key::KeyId;
+use countersign_core::metadata::Root;
 use countersign_core::name::{Gun, RoleName, TargetName, TopRole};
 use countersign_core::number::MetaVersion;
 use countersign_core::time::{DateTime, UpdateStart};
 use countersign_core::trust::{RootPhase, Seen, TrustedCollection};
 use thiserror::Error;
 
+use self::compare::{Files, claimed, root_keys, union};
 use crate::cache::{Cache, CacheBeginning, CacheError};
 use crate::cache_memory::MemoryCache;
 use crate::import::{Remains, RemainsError};
+use crate::remote::{Fetched, RemoteFile};
 use crate::updater::{OfflineUse, Refreshed, Roles, UpdateError, UpdateSettings, Updater};
 
 /// What comes of the wish to trust a collection anew.
@@ -170,7 +172,6 @@ impl Updater {
     }
 
     async fn root_after(&self, root: &RootPhase) -> Option<Bytes> {
-        use crate::remote::{Fetched, RemoteFile};
         let file = RemoteFile::version(TopRole::Root, root.next_version()?);
         match self.remote().fetch(&file, self.settings().limits.root_bytes, None).await {
             Ok(Fetched::Bytes(bytes)) => Some(bytes),
@@ -250,70 +251,6 @@ impl std::fmt::Debug for RepinOffer {
             .field("new_root", &self.new_root)
             .finish_non_exhaustive()
     }
-}
-
-/// What files say, for comparison. Nothing vouches for them here.
-#[derive(Default)]
-struct Files {
-    /// What each tag means: `targets/releases` before `targets`.
-    tags: BTreeMap<TargetName, Digest>,
-    delegated: BTreeMap<RoleName, BTreeSet<KeyId>>,
-    versions: BTreeMap<RoleName, MetaVersion>,
-}
-
-impl Files {
-    fn of(files: &BTreeMap<RoleName, Bytes>, limits: &Limits) -> Self {
-        let mut found = Self::default();
-        for role in files.keys() {
-            let version = match role.top() {
-                Some(TopRole::Root) => claimed::<Root>(files, role, limits).map(|file| file.version()),
-                Some(TopRole::Snapshot) => {
-                    claimed::<Snapshot>(files, role, limits).map(|file| file.version())
-                }
-                Some(TopRole::Timestamp) => {
-                    claimed::<Timestamp>(files, role, limits).map(|file| file.version())
-                }
-                Some(TopRole::Targets) | None => claimed::<Targets>(files, role, limits).map(|file| {
-                    let roles = &file.delegations;
-                    found.delegated.extend(
-                        roles.roles.iter().map(|of| (of.name.clone(), roles.role_keys(of).canonical_ids())),
-                    );
-                    file.version()
-                }),
-            };
-            found.versions.extend(version.map(|version| (role.clone(), version)));
-        }
-        for role in [TopRole::Targets.into(), RoleName::releases()] {
-            let file = claimed::<Targets>(files, &role, limits);
-            let entries = file.iter().flat_map(|file| file.targets.entries());
-            found.tags.extend(entries.filter_map(|(tag, meta)| Some((tag, meta.hashes.sha256()?))));
-        }
-        found
-    }
-}
-
-fn claimed<T: Document>(files: &BTreeMap<RoleName, Bytes>, role: &RoleName, limits: &Limits) -> Option<T> {
-    Envelope::parse(files.get(role)?.clone(), limits).ok()?.claim().ok()
-}
-
-fn root_keys(root: &Root) -> Vec<RootKey> {
-    let described = |(id, key): (&KeyId, &PublicKey)| {
-        let certificate = CertificateBundle::parse(key.as_bytes()).ok();
-        RootKey {
-            id: key.canonical_id().unwrap_or(*id),
-            certificate: *id,
-            subject: certificate.as_ref().map(|leaf| leaf.common_name().to_owned()).unwrap_or_default(),
-            valid: certificate.map(|leaf| (leaf.not_before(), leaf.not_after())),
-        }
-    };
-    root.keys_of(TopRole::Root).map(described).collect()
-}
-
-fn union<'a, K: Ord, A, B>(
-    one: &'a BTreeMap<K, A>,
-    other: &'a BTreeMap<K, B>,
-) -> impl Iterator<Item = &'a K> {
-    one.keys().chain(other.keys()).collect::<BTreeSet<_>>().into_iter()
 }
 
 /// A collection that cannot be trusted anew. Nothing has changed.

@@ -189,6 +189,16 @@ pub enum PublisherError {
         /// The role.
         role: TopRole,
     },
+    /// Several keys must sign for a role, so that one that is not here may be with somebody else.
+    #[error(
+        "{threshold} keys must sign for {role}, and which of them are lost cannot be known here; nothing was changed"
+    )]
+    Several {
+        /// The role.
+        role: TopRole,
+        /// How many must sign.
+        threshold: usize,
+    },
     /// The root keys are to be replaced because they are lost, and they are here.
     #[error("the root keys are here ({}), and not lost; nothing was changed", ids(keys))]
     RootKeysHere {

@@ -26,6 +26,7 @@ use crate::engine::EngineArgs;
 use crate::exit::ExitStatus;
 
 pub(crate) use cached::collections;
+pub(crate) use server::clock_apart;
 
 /// Say what is wrong: configuration, keys, trust server, clock, trust data, engine, images
 ///

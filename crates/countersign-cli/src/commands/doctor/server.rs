@@ -125,6 +125,14 @@ fn clock(server: &TrustServer, response: &Response, now: DateTime) -> Option<Fin
     Some(compare(now, theirs, &server.host()))
 }
 
+/// How far this machine's clock is ahead of a server's, in seconds, if that is so far that one of them decides wrongly what has
+/// expired. A server that gives no time is believed to agree, and one that gives no answer is for others to talk about.
+pub(crate) async fn clock_apart(server: &TrustServer, app: &App) -> Option<i64> {
+    let response = app.http().ok()?.send(Request::get(server.join(""))).await.ok()?;
+    let ahead = response.header(&DATE).and_then(date).map(|theirs| theirs.seconds_until(app.context().now()));
+    ahead.filter(|ahead| ahead.abs() >= FAIL_SECONDS)
+}
+
 /// Source: RFC 9110 §5.6.7.
 fn date(text: &str) -> Option<DateTime> {
     DateTime::from_unix(rfc2822::parse(text).ok()?.timestamp().as_second())

@@ -1,12 +1,15 @@
 //! Lost keys, with servers and clients of both makes: who follows, who is refused, and what each is told.
 
-use countersign_testkit::command::Output;
+use countersign_lab::fault::Fault;
+use countersign_lab::proxy::{At, Proxy, Upstream};
+use countersign_lab::tls::Authority;
+use countersign_testkit::command::{Invocation, Output};
 use countersign_testkit::peers::{NotaryClient, present_or_skip};
 use countersign_testkit::terminal::Terminal;
 
 use super::stage::{Server, docker, docker_is_here};
 use super::team::{Team, digest};
-use crate::world::World;
+use crate::world::{World, block_on};
 
 /// Removes the private keys of a role; their ids.
 fn lose(world: &World, role: &str) -> Vec<String> {
@@ -283,4 +286,99 @@ fn recovery_that_cannot_be_says_why_and_changes_nothing() {
     let late = team.owner.run(&lost_root);
     assert_eq!(late.code, Some(3), "{}", late.transcript());
     assert!(late.stderr.contains("trust repin"), "{}", late.transcript());
+}
+
+#[test]
+fn lost_root_of_a_collection_that_its_server_lost_too_is_published_from_the_cache() {
+    for server in Server::both() {
+        let team = Team::of(&server);
+        let first = team.push(&team.owner, "v0", "zero");
+        team.add("bob");
+        let second = team.push(&team.bob, "v1", "one");
+        team.owner.run(&["repo", "list", &team.gun]).expect_success();
+        lose(&team.owner, "root");
+        lose(&team.owner, "targets");
+        // As a run would leave it that was killed right after the deletion.
+        let url = format!("{}/v2/{}/_trust/tuf/", server.url(), team.gun);
+        let delete = ["--silent", "--show-error", "--fail", "--request", "DELETE", "--cacert"];
+        Invocation::of("curl").args(delete).arg(server.ca_file()).arg(url).run().expect_success();
+        let anew = team.owner.run(&["repo", "recover", &team.gun, "--lost-root", "--yes"]).expect_success();
+        assert!(anew.stderr.contains("has nothing of it any more"), "{}", anew.transcript());
+        assert_eq!(team.pulled(&server, "v0"), Some(digest(&first)));
+        assert_eq!(team.pulled(&server, "v1"), Some(digest(&second)));
+        let copies =
+            std::fs::read_dir(team.owner.path(".docker/trust/tuf").join(&team.gun)).expect("a cache");
+        let is_copy = |name: &str| name.starts_with("lost-root-");
+        let copy = copies.map(|file| file.expect("a file").file_name().to_string_lossy().into_owned());
+        let copy = copy.filter(|name| is_copy(name)).collect::<Vec<_>>();
+        assert_eq!(copy.len(), 1, "{copy:?}");
+        // The owner trusts what was published, and goes on.
+        team.add("carol");
+        let third = team.push(&team.carol, "v2", "two");
+        assert_eq!(team.pulled(&server, "v2"), Some(digest(&third)));
+    }
+}
+
+#[test]
+fn recovery_by_a_wrong_clock_is_refused() {
+    if !present_or_skip(&["faketime", "notary-server"]) {
+        return;
+    }
+    // Debian's, whose certificate does not expire.
+    let Some(server) = Server::both().pop() else { return };
+    let team = Team::of(&server);
+    let first = team.push(&team.owner, "v0", "zero");
+    lose(&team.owner, "root");
+    for (clock, way) in
+        [("+20 days", "ahead of"), ("+11 years", "ahead of"), ("2001-01-01 00:00:00", "behind")]
+    {
+        let line = ["repo", "recover", &team.gun, "--lost-root", "--yes"];
+        let refused = team.owner.program(&line).clock(clock).run().expect_code(1);
+        assert!(refused.stderr.contains(way) && refused.stderr.contains("clock"), "{}", refused.transcript());
+        assert_eq!(team.pulled(&server, "v0"), Some(digest(&first)), "nothing has changed");
+    }
+}
+
+#[test]
+fn recovery_from_a_lost_root_that_is_killed_goes_on_when_it_is_run_again() {
+    for server in Server::both() {
+        let mut team = Team::of(&server);
+        let first = team.push(&team.owner, "v0", "zero");
+        team.add("bob");
+        let second = team.push(&team.bob, "v1", "one");
+        lose(&team.owner, "root");
+        let proxy = before(&server, &mut team.owner);
+        let line = ["repo", "recover", team.gun.as_str(), "--lost-root", "--yes"];
+        // No upload gets through: whatever moment the end comes at, the collection is as it was, or gone and kept here.
+        proxy.misbehave(At::Uploads, Fault::Hang);
+        for seconds in ["0.2", "0.6", "3"] {
+            let killed = team.owner.program(&line).through("timeout", &["--signal=KILL", seconds]).run();
+            assert_ne!(killed.code, Some(0), "{}", killed.transcript());
+        }
+        proxy.forward();
+        proxy.misbehave(At::Uploads, Fault::Status(503));
+        let refused = team.owner.run(&line).expect_code(1);
+        assert!(refused.stderr.contains("run it again to go on"), "{}", refused.transcript());
+        proxy.forward();
+        team.owner.run(&line).expect_success();
+        assert_eq!(team.pulled(&server, "v0"), Some(digest(&first)));
+        assert_eq!(team.pulled(&server, "v1"), Some(digest(&second)));
+        // What is done is not done again.
+        let again = team.owner.run(&line).expect_code(1);
+        assert!(again.stderr.contains("and not lost"), "{}", again.transcript());
+        team.add("carol");
+    }
+}
+
+/// Puts a proxy between a server and somebody.
+fn before(server: &Server, person: &mut World) -> Proxy {
+    let authority = Authority::new().expect("an authority can be made");
+    let identity = authority.issue(&["127.0.0.1"]).expect("a certificate can be issued");
+    let ca_pem = std::fs::read_to_string(server.ca_file()).expect("the server has a CA");
+    let upstream = Upstream::server(server.url(), Some(&ca_pem)).expect("an address and a CA");
+    let proxy = block_on(Proxy::start(upstream, Some(identity))).expect("a loopback port is free");
+    person.write("proxy.crt", authority.ca_pem());
+    let ca_file = person.path("proxy.crt");
+    person.use_server(&proxy.url(), &ca_file);
+    proxy
 }

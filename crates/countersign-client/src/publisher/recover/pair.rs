@@ -54,6 +54,7 @@ impl Publisher {
     /// # Errors
     /// - [`PublisherError::NoCollection`], [`PublisherError::Update`]: what is published cannot be had or trusted.
     /// - [`PublisherError::NoRootKeys`]: the root keys, which must sign that, are not here.
+    /// - [`PublisherError::Several`]: several targets keys must sign, and who has them isn't known.
     pub async fn lost_pair(&self, recovery: PairRecovery, now: DateTime) -> Result<LostPair, PublisherError> {
         let base = self.base_to_rotate(now).await?;
         self.lost_of(&base, recovery).await
@@ -113,6 +114,10 @@ impl Publisher {
             let keys = root.role_keys(role);
             keys.canonical_ids().intersection(&present).count() < keys.threshold().get()
         };
+        let several = root.role_keys(TopRole::Targets).threshold().get();
+        if several > 1 && (recovery.force || is_lost(TopRole::Targets)) {
+            return Err(PublisherError::Several { role: TopRole::Targets, threshold: several });
+        }
         let mut roles = Vec::new();
         if recovery.force || is_lost(TopRole::Targets) {
             roles.push(TopRole::Targets);

@@ -13,6 +13,7 @@ use countersign_client::updater::{Roles, UpdateError};
 use countersign_core::digest::Digest;
 use countersign_core::key::KeyId;
 use countersign_core::name::{RoleName, TopRole};
+use countersign_core::number::Threshold;
 use countersign_core::time::UpdateStart;
 use countersign_core::trust::TrustError;
 
@@ -186,6 +187,24 @@ async fn without_the_root_key_the_pair_is_not_recovered() {
     let error = author.recover(false).await.expect_err("no root key");
     assert!(matches!(error, PublisherError::NoRootKeys { .. }), "{error:?}");
     assert!(server.uploads().is_empty() && author.key_roles() == ["snapshot"]);
+}
+
+#[tokio::test]
+async fn keys_of_which_several_must_sign_are_not_taken_for_lost() {
+    let server = PublishServer::empty();
+    let author = Author::at(&server);
+    author.sign("v0", b"v0").await.expect("published");
+    let pair = ["targets"; 2].map(|role| author.keys.generate(role, Some(&gun())).expect("a key").id());
+    author.publisher().rotate(Rotation::Targets { keys: pair.to_vec() }, now()).await.expect("rotated");
+    let two = Threshold::new(2).expect("a threshold");
+    author.publisher().set_threshold(&role("targets"), two, now()).await.expect("published");
+    author.keys.remove(pair[0]).expect("there");
+    server.uploads();
+    for force in [false, true] {
+        let error = author.recover(force).await.expect_err("somebody else may have it");
+        assert!(matches!(error, PublisherError::Several { threshold: 2, .. }), "{error:?}");
+    }
+    assert!(server.uploads().is_empty());
 }
 
 #[tokio::test]

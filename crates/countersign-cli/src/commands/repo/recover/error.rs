@@ -3,6 +3,8 @@
 use countersign_core::name::Gun;
 use thiserror::Error;
 
+use crate::time::span;
+
 /// A recovery that was not begun. Nothing was changed.
 #[derive(Debug, Error)]
 pub(crate) enum RecoverError {
@@ -15,6 +17,12 @@ pub(crate) enum RecoverError {
     /// There is nothing to recover it from.
     #[error("nothing of `{0}` is published, and nothing is cached here; nothing was changed")]
     NothingLeft(Gun),
+    /// What is signed would be too old, or from the future.
+    #[error("this machine's clock is {} {way} that of the trust server, and what it signs would be of no use; nothing was changed", span(ahead.abs()), way = if *ahead < 0 { "behind" } else { "ahead of" })]
+    Clock {
+        /// How far it is ahead, in seconds.
+        ahead: i64,
+    },
     /// The copy is of something else.
     #[error("the file is of `{found}`, not of `{wanted}`; nothing was changed")]
     OtherCollection {
@@ -34,6 +42,7 @@ impl RecoverError {
             Self::NothingLeft(_) => {
                 "`--from FILE` takes what `countersign repo export` wrote, or the copy that an earlier run wrote"
             }
+            Self::Clock { .. } => "set the one of the two clocks that is wrong, and run it again",
             Self::OtherCollection { .. } => "name the repository that the file is of",
         };
         Some(text.to_owned())

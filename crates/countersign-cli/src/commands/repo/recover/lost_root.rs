@@ -14,6 +14,7 @@ use tokio::task::spawn_blocking;
 
 use super::{Args, RecoverError};
 use crate::app::App;
+use crate::commands::doctor::clock_apart;
 use crate::commands::repo::export;
 use crate::exit::ExitStatus;
 use crate::report;
@@ -22,6 +23,9 @@ use crate::report;
 pub(super) async fn run(args: Args, app: &App) -> anyhow::Result<ExitStatus> {
     let (gun, printer, now) = (args.repository.gun(), app.printer(), app.context().now());
     let publisher = app.publisher(&gun, None)?;
+    if let Some(ahead) = clock_apart(&app.context().trust_server(&gun)?, app).await {
+        return Err(RecoverError::Clock { ahead }.into());
+    }
     let found = find(args.from.as_deref(), &gun, &publisher, app).await?;
     let plan = publisher.lost_root(&found.remains, now).await?;
     let is_begun = matches!(found.source, FoundIn::Begun);
@@ -116,8 +120,13 @@ async fn keep_copy(args: &Args, found: &Found, plan: &LostRoot, app: &App) -> an
 fn described(gun: &Gun, plan: &LostRoot, copy: &Path) -> String {
     let lost: Vec<_> = plan.root_keys.iter().map(KeyId::to_string).collect();
     let mut lines = vec![
-        format!("The root key of {gun} is lost: {}", lost.join(", ")),
-        "Nobody can sign a root that leads on from it. This is what will be done:".to_owned(),
+        format!("The root keys of {gun} are not here: {}", lost.join(", ")),
+        match lost.len() {
+            1 => "Nobody can sign a root that leads on from it. This is what will be done:".to_owned(),
+            _ => "If other people have enough of these keys, nothing is lost, and `countersign repo root propose` is the way: stop here. If nobody \
+                  has, this is what will be done:"
+                .to_owned(),
+        },
         format!("  copy       everything that is published is in {}", copy.display()),
         "  delete     the collection, at its trust server".to_owned(),
         "  root       published anew, with a new root key".to_owned(),
