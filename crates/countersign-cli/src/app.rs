@@ -12,6 +12,7 @@ use countersign_client::prompt::Prompt;
 use countersign_client::publisher::{self, PublishOptions, Publisher, RootKey};
 use countersign_client::remote::Remote;
 use countersign_client::remote_http::{Access, HttpRemote};
+use countersign_client::trust_server::{TrustServer, VARIABLE};
 use countersign_client::updater::{OfflineUse, UpdateSettings, Updater};
 use countersign_core::name::Gun;
 use countersign_engine::{Engine, Registries};
@@ -182,6 +183,27 @@ impl App {
             realms: self.context.policy().token_realms().into_iter().fold(realms, Realms::and_realm),
         });
         Ok(Arc::new(HttpRemote::new(session, server, gun.clone(), access)))
+    }
+
+    /// A session with the trust server that the variable names, for what is no collection's; `None` if it names none.
+    pub(crate) fn trust_server_session(&self) -> anyhow::Result<Option<(Session, TrustServer)>> {
+        let Some(named) = self.context.variable(VARIABLE).filter(|named| !named.is_empty()) else {
+            return Ok(None);
+        };
+        let server: TrustServer = named.to_string_lossy().parse()?;
+        let session = Session::new(SessionParts {
+            http: self.http()?,
+            tokens: self.tokens.clone(),
+            host: server.join(""),
+            credentials: Arc::new(Stored::new(self.credentials(), &server.host())),
+            realms: self
+                .context
+                .policy()
+                .token_realms()
+                .into_iter()
+                .fold(Realms::guarded(), Realms::and_realm),
+        });
+        Ok(Some((session, server)))
     }
 
     /// Where the registry of this domain is asked, without asking it.

@@ -288,6 +288,11 @@ fn publisher(error: &PublisherError) -> Option<String> {
              is what is left"
                 .to_owned(),
         ),
+        PublisherError::NobodyLeft { .. } => Some(
+            "do it where another signer's key is, or add a signer who has signed it first; `--take-over` signs it with a new key that is made \
+             here"
+                .to_owned(),
+        ),
         PublisherError::NoCollection(gun) => Some(format!("`countersign repo init {gun}` makes it")),
         PublisherError::Begun(..) => {
             Some("remove the collection's directory below `trust/tuf`, and begin again".to_owned())

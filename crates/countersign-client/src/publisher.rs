@@ -21,6 +21,7 @@ mod rotate;
 mod signers;
 mod standing;
 mod tag;
+mod take_out;
 
 use std::sync::Arc;
 
@@ -45,6 +46,7 @@ pub use recover::{Found, FoundIn, LostPair, LostRoot, NewRoot, PairRecovery, Rec
 pub use rotate::{OlderRoots, Rotation};
 pub use signers::Unpullable;
 pub use standing::TagStanding;
+pub use take_out::{MaySign, may_sign};
 
 use base::Base;
 

@@ -5,6 +5,7 @@
 //! Source: notary `server/server.go`, `storage/httpstore.go`; reference behaviour 6.1, 6.7, 8.
 
 pub(crate) mod answer;
+pub mod changefeed;
 mod multipart;
 
 use std::collections::BTreeMap;

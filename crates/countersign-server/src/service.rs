@@ -21,7 +21,7 @@ pub(crate) use self::renew::BATCH;
 use crate::clock::Clock;
 use crate::config::Lifetimes;
 use crate::keys::{SigningError, SigningService};
-use crate::storage::{Storage, StorageError};
+use crate::storage::{Change, Storage, StorageError};
 use crate::validate::Rejection;
 
 /// Everything that the service stands on.
@@ -68,6 +68,16 @@ impl TrustService {
         let deleted = self.storage.delete(gun, self.clock.now()).await;
         self.hot.forget(gun);
         Ok(deleted?)
+    }
+
+    /// At most `limit` entries of the changefeed after number `after`; those of `gun` alone, if one is named.
+    pub async fn changes(
+        &self,
+        gun: Option<&Gun>,
+        after: i64,
+        limit: u32,
+    ) -> Result<Vec<Change>, ServiceError> {
+        Ok(self.storage.changes(gun, after, limit).await?)
     }
 
     /// Whether the store answers.

@@ -13,4 +13,5 @@ mod rotation;
 mod servers;
 mod sql;
 mod stage;
+mod stolen;
 mod thresholds;

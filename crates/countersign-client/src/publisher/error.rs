@@ -91,6 +91,14 @@ pub enum PublisherError {
     /// No key that is here could add a signature to a proposal.
     #[error("no key that is here can add a signature: {}; nothing was signed", .0.wanting())]
     NothingToSign(Box<Proposed>),
+    /// Nobody whose key is here could sign again what is released.
+    #[error(
+        "no other key of `{role}` is here to sign it again, and without that nothing can be pulled; nothing was changed"
+    )]
+    NobodyLeft {
+        /// The role.
+        role: RoleName,
+    },
     /// A key that a role is to lose and doesn't have.
     #[error("key {key} is no key of {role}; nothing was proposed")]
     NotAKeyOf {

@@ -14,6 +14,11 @@ impl Scope {
         Self(format!("repository:{repository}:{actions}"))
     }
 
+    /// The whole catalogue of a registry or a trust server.
+    pub fn catalog() -> Self {
+        Self("registry:catalog:*".to_owned())
+    }
+
     /// A scope as a host named it.
     pub(super) fn named(text: &str) -> Self {
         Self(text.to_owned())

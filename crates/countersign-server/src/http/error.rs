@@ -25,6 +25,8 @@ pub(crate) enum ApiError {
     NotFound,
     /// A method that no route has.
     Method,
+    /// A parameter of the query is missing, or no number that is taken.
+    Parameter,
     /// The upload is not multipart, or ends early.
     MalformedUpload,
     /// A part of the upload has no name.
@@ -56,6 +58,9 @@ impl ApiError {
                 "You have requested metadata that does not exist.",
             ),
             Self::Method => (StatusCode::METHOD_NOT_ALLOWED, "", ""),
+            Self::Parameter => {
+                (StatusCode::BAD_REQUEST, "INVALID_PARAMETERS", "The parameters provided are not valid.")
+            }
             Self::MalformedUpload => {
                 (StatusCode::BAD_REQUEST, "MALFORMED_UPLOAD", "The body of your request is malformed.")
             }

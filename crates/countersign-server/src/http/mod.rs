@@ -2,6 +2,7 @@
 //!
 //! [`router`] is all of it; a test calls it without a socket. Source: notary `server/server.go`, `server/handlers/*.go`.
 
+mod changes;
 mod error;
 mod files;
 mod path;
@@ -67,6 +68,9 @@ async fn dispatch(State(api): State<Arc<Api>>, request: Request) -> Response {
     let answer = match (path, &method) {
         (Some(TrustPath::Ping), &Method::GET) => Ok(text("{}")),
         (Some(TrustPath::Health), &Method::GET) => Ok(health(&api).await),
+        (Some(TrustPath::Changes(gun)), &Method::GET) => {
+            changes::serve(&api, gun.as_ref(), request.uri().query()).await
+        }
         (Some(TrustPath::Collection(gun)), &Method::POST) => upload::publish(&api, gun, request).await,
         (Some(TrustPath::Collection(gun)), &Method::DELETE) => {
             api.service.delete(&gun).await.map(|_| StatusCode::OK.into_response()).map_err(ApiError::from)

@@ -7,6 +7,8 @@
 //! /v2/{gun}/_trust/tuf/{version}.{role}.json    one version of it
 //! /v2/{gun}/_trust/tuf/{role}.{sha256}.json     the file with this checksum
 //! /v2/{gun}/_trust/tuf/{role}.key               the server's key, for `snapshot` and `timestamp`
+//! /v2/_trust/changefeed                         what was published and deleted
+//! /v2/{gun}/_trust/changefeed                   the same of one collection
 //! ```
 //!
 //! Source: notary `server/server.go`.
@@ -21,6 +23,7 @@ use crate::keys::OnlineRole;
 const HEALTH: &str = "/_notary_server/health";
 const PREFIX: &str = "/v2/";
 const TRUST: &str = "/_trust/tuf/";
+const CHANGES: &str = "/_trust/changefeed";
 
 /// What a request path names.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -29,6 +32,8 @@ pub(crate) enum TrustPath {
     Ping,
     /// The health check.
     Health,
+    /// What was published and deleted, of one collection or of all.
+    Changes(Option<Gun>),
     /// A whole collection.
     Collection(Gun),
     /// One metadata file.
@@ -76,6 +81,13 @@ impl TrustPath {
             return Some(Self::Health);
         }
         let tail = path.strip_prefix(PREFIX)?;
+        if tail == CHANGES.trim_start_matches('/') {
+            return Some(Self::Changes(None));
+        }
+        if let Some(gun) = tail.strip_suffix(CHANGES) {
+            let is_plain = gun.split('/').all(|segment| segment != "_trust");
+            return is_plain.then(|| gun.parse().ok()).flatten().map(|gun| Self::Changes(Some(gun)));
+        }
         let (gun, name) = tail.split_once(TRUST)?;
         if gun.split('/').chain(name.split('/')).any(|segment| segment == "_trust") {
             return None;
@@ -215,8 +227,10 @@ mod tests {
             "/v2/g/_trust/tuf",
             "/v2/_trust/tuf/root.json",
             "/v2//_trust/tuf/root.json",
-            "/v2/_trust/changefeed",
-            "/v2/g/_trust/changefeed",
+            "/v2//_trust/changefeed",
+            "/v2/_trust/changefeed/",
+            "/v2/_trust/_trust/changefeed",
+            "/v2/G?/_trust/changefeed",
             "/metrics",
             "/_notary_server/health/",
             "/v2/g/_trust/tuf/root",

@@ -137,8 +137,8 @@ pub trait Storage: Send + Sync {
     /// Deletes every file of the collection, and says whether there was any. Keys stay.
     async fn delete(&self, gun: &Gun, at: DateTime) -> Result<bool, StorageError>;
 
-    /// At most `limit` entries of the changefeed after number `after`, ascending.
-    async fn changes(&self, after: i64, limit: u32) -> Result<Vec<Change>, StorageError>;
+    /// At most `limit` entries of the changefeed after number `after`, ascending; those of `gun` alone, if one is named.
+    async fn changes(&self, gun: Option<&Gun>, after: i64, limit: u32) -> Result<Vec<Change>, StorageError>;
 
     /// At most `limit` collections whose renewal is due at `now`, the longest due first.
     async fn renewals_due(&self, now: DateTime, limit: u32) -> Result<Vec<Gun>, StorageError>;

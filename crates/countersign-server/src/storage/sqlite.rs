@@ -184,18 +184,22 @@ impl Storage for SqliteStorage {
         write.end(deleted).await
     }
 
-    async fn changes(&self, after: i64, limit: u32) -> Result<Vec<Change>, StorageError> {
-        sqlx::query(
-            "SELECT id, created_at, gun, version, sha256, category FROM changefeed WHERE id > ? ORDER BY id LIMIT ?",
-        )
-        .bind(after)
-        .bind(i64::from(limit))
-        .fetch_all(&self.readers)
-        .await
-        .map_err(|source| backend("read the changefeed", source))?
-        .iter()
-        .map(change_of)
-        .collect()
+    async fn changes(&self, gun: Option<&Gun>, after: i64, limit: u32) -> Result<Vec<Change>, StorageError> {
+        let of_one = "SELECT id, created_at, gun, version, sha256, category FROM changefeed WHERE gun = ? AND id > ? ORDER BY id LIMIT ?";
+        let of_all = "SELECT id, created_at, gun, version, sha256, category FROM changefeed WHERE id > ? ORDER BY id LIMIT ?";
+        let query = match gun {
+            Some(gun) => sqlx::query(of_one).bind(gun.as_str()),
+            None => sqlx::query(of_all),
+        };
+        query
+            .bind(after)
+            .bind(i64::from(limit))
+            .fetch_all(&self.readers)
+            .await
+            .map_err(|source| backend("read the changefeed", source))?
+            .iter()
+            .map(change_of)
+            .collect()
     }
 
     async fn renewals_due(&self, now: DateTime, limit: u32) -> Result<Vec<Gun>, StorageError> {

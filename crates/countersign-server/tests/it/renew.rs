@@ -30,7 +30,7 @@ async fn timestamp_is_renewed_when_a_third_of_its_time_is_left() {
     assert_eq!(server.service.renew_due().await.expect("looked"), 0);
     server.update(&publisher.gun).await;
     // A renewal is no entry of the changefeed, and the superseded timestamp is gone.
-    assert_eq!(server.storage.changes(0, 10).await.expect("read").len(), 1);
+    assert_eq!(server.storage.changes(None, 0, 10).await.expect("read").len(), 1);
     assert_eq!(server.file(&publisher.gun, "1.timestamp.json").await, None);
 }
 

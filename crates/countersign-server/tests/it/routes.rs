@@ -192,3 +192,41 @@ async fn handler_that_panics_answers_500() {
     reply.expect_code(StatusCode::INTERNAL_SERVER_ERROR, "UNKNOWN");
     assert_eq!(server.get("/v2/").await.status, StatusCode::OK);
 }
+
+#[tokio::test]
+async fn changefeed_is_served_in_pages() {
+    let server = TestServer::start().await;
+    let empty = server.get("/v2/_trust/changefeed?records=10").await;
+    assert_eq!((empty.status, empty.text()), (StatusCode::OK, r#"{"count":0,"records":null}"#));
+    let [a, b] = [
+        Publisher::published(&server, "example.com/a", SnapshotKey::Server).await,
+        Publisher::published(&server, "example.com/b", SnapshotKey::Server).await,
+    ];
+    server.ask(Method::DELETE, &format!("/v2/{}/_trust/tuf/", b.gun)).await.expect_ok();
+    let entries = |reply: &Reply| -> Vec<(String, String, String)> {
+        let page: serde_json::Value = serde_json::from_str(reply.text()).expect("JSON");
+        let records = page["records"].as_array().expect("a list");
+        assert_eq!(page["count"], records.len());
+        let text = |entry: &serde_json::Value, name: &str| entry[name].as_str().expect("text").to_owned();
+        records.iter().map(|entry| (text(entry, "ID"), text(entry, "GUN"), text(entry, "Category"))).collect()
+    };
+    let all = entries(&server.get("/v2/_trust/changefeed?records=0").await);
+    let guns: Vec<_> = all.iter().map(|(_, gun, category)| (gun.as_str(), category.as_str())).collect();
+    assert_eq!(
+        guns,
+        [("example.com/a", "update"), ("example.com/b", "update"), ("example.com/b", "deletion")]
+    );
+    let first = entries(&server.get("/v2/_trust/changefeed?records=1").await);
+    assert_eq!(first, all[..1]);
+    let rest =
+        entries(&server.get(&format!("/v2/_trust/changefeed?records=9&change_id={}", first[0].0)).await);
+    assert_eq!(rest, all[1..]);
+    let of_one = entries(&server.get(&format!("/v2/{}/_trust/changefeed?records=9", a.gun)).await);
+    assert_eq!(of_one, all[..1]);
+    for bad in
+        ["", "?records=", "?records=-1", "?records=x", "?records=1&change_id=x", "?records=1&change_id=-1"]
+    {
+        let reply = server.get(&format!("/v2/_trust/changefeed{bad}")).await;
+        reply.expect_code(StatusCode::BAD_REQUEST, "INVALID_PARAMETERS");
+    }
+}

@@ -225,7 +225,7 @@ async fn name_that_leads_elsewhere_takes_no_upload() {
         let reply = server.ask(method.clone(), "/v2/g/a/_trust/tuf/").await;
         assert!(reply.status.is_client_error(), "{method}: {}", reply.status);
     }
-    assert_eq!(server.storage.changes(0, 10).await.expect("read"), []);
+    assert_eq!(server.storage.changes(None, 0, 10).await.expect("read"), []);
     server.publish(&publisher.gun, &files).await.expect_ok();
 }
 
@@ -260,6 +260,6 @@ async fn part_whose_name_leads_elsewhere_is_refused() {
         assert_eq!(reply.status, StatusCode::BAD_REQUEST, "{name}: {}", reply.text());
         assert!(reply.body.len() < 1024, "{name}");
     }
-    assert_eq!(server.storage.changes(0, 10).await.expect("read").len(), 1);
+    assert_eq!(server.storage.changes(None, 0, 10).await.expect("read").len(), 1);
     server.publish(&publisher.gun, &next).await.expect_ok();
 }

@@ -14,6 +14,7 @@ mod refusal;
 mod remove;
 mod rename;
 mod restore;
+mod revoke;
 mod role;
 mod rotate;
 mod token;
@@ -38,6 +39,7 @@ enum Verb {
     List(list::Args),
     Generate(generate::Args),
     Rotate(rotate::Args),
+    Revoke(revoke::Args),
     Import(import::Args),
     Export(export::Args),
     Remove(remove::Args),
@@ -58,6 +60,7 @@ pub(crate) async fn run(args: &Args, app: &App) -> anyhow::Result<ExitStatus> {
         Verb::List(args) => list::run(args, app).await,
         Verb::Generate(args) => generate::run(args, app),
         Verb::Rotate(args) => rotate::run(args, app).await,
+        Verb::Revoke(args) => revoke::run(args, app).await,
         Verb::Import(args) => import::run(args, app),
         Verb::Export(args) => export::run(args, app),
         Verb::Remove(args) => remove::run(args, app),

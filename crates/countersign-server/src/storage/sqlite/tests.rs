@@ -87,7 +87,7 @@ async fn publish_that_loses_stores_nothing() {
     }
     let heads = storage.heads(&g).await.expect("read");
     assert_eq!(heads.iter().map(|head| head.version.get()).collect::<Vec<_>>(), [1, 2, 1]);
-    assert_eq!(storage.changes(0, 10).await.expect("read").len(), 1);
+    assert_eq!(storage.changes(None, 0, 10).await.expect("read").len(), 1);
 }
 
 #[tokio::test]
@@ -105,11 +105,11 @@ async fn changefeed_has_publishes_and_deletions_and_no_renewals() {
     assert!(!storage.delete(&g, at(2)).await.expect("nothing to delete"));
     assert!(storage.current(&other, &role("timestamp")).await.expect("read").is_some());
 
-    let changes = storage.changes(0, 10).await.expect("read");
+    let changes = storage.changes(None, 0, 10).await.expect("read");
     let told: Vec<_> = changes.iter().map(|change| (change.gun.as_str(), change.kind.clone())).collect();
     let update = ChangeKind::Update { version: version(1), sha256: Digest::sha256(b"timestamp 1") };
     assert_eq!(told, [("g", update.clone()), ("g/longer", update), ("g", ChangeKind::Deletion)]);
-    assert_eq!(storage.changes(changes[0].id, 1).await.expect("read"), changes[1..2]);
+    assert_eq!(storage.changes(None, changes[0].id, 1).await.expect("read"), changes[1..2]);
 }
 
 #[tokio::test]
@@ -182,7 +182,7 @@ async fn neighbours_on_one_file_lose_no_publish_and_break_none() {
     };
     tokio::join!(run(left.clone()), run(right.clone()));
     assert_eq!(left.versions(&g, &role("targets")).await.expect("read").len(), 21);
-    assert_eq!(right.changes(0, 100).await.expect("read").len(), 21);
+    assert_eq!(right.changes(None, 0, 100).await.expect("read").len(), 21);
 }
 
 #[tokio::test]
@@ -343,7 +343,7 @@ async fn process_that_is_killed_leaves_whole_publishes_only() {
         let versions: BTreeSet<_> = heads.iter().map(|head| head.version).collect();
         assert_eq!((heads.len(), versions.len()), (4, 1), "{heads:?}");
         reached = storage.versions(&gun("g"), &role("root")).await.expect("read").len();
-        assert_eq!(storage.changes(0, 100_000).await.expect("read").len(), reached);
+        assert_eq!(storage.changes(None, 0, 100_000).await.expect("read").len(), reached);
     }
 }
 

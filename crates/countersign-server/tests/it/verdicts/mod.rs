@@ -196,7 +196,7 @@ async fn everything(server: &TestServer, case: &Case) -> (BTreeMap<RoleName, Byt
         let file = server.storage.current(&case.publisher.gun, &head.role).await.expect("read");
         files.insert(head.role, file.expect("there").bytes);
     }
-    (files, server.storage.changes(0, 1000).await.expect("read").len())
+    (files, server.storage.changes(None, 0, 1000).await.expect("read").len())
 }
 
 /// The whole table.

@@ -1,0 +1,128 @@
+//! Where a key may sign, and what it has signed.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+use anyhow::Context as _;
+use countersign_client::export::{ExportError, ExportLimits};
+use countersign_client::history::{TagEvent, tag_history};
+use countersign_client::publisher::{MaySign, may_sign};
+use countersign_client::remote_http::{Access, changefeed};
+use countersign_client::trust_server::VARIABLE;
+use countersign_client::updater::UpdateError;
+use countersign_core::key::KeyId;
+use countersign_core::name::{Gun, TargetName};
+use countersign_core::time::{DateTime, UpdateStart};
+use countersign_core::trust::TrustedCollection;
+use tokio::task::spawn_blocking;
+
+use crate::app::App;
+use crate::commands::doctor::collections;
+use crate::commands::repo::shown;
+use crate::output::HEADING;
+use crate::report;
+use crate::time::minute;
+
+/// A collection that the key may sign.
+pub(super) struct Collection {
+    pub(super) gun: Gun,
+    server: String,
+    roles: Vec<MaySign>,
+    /// What it signed, as far as the server has it.
+    signed: Vec<TagEvent>,
+    /// What is not known of that, in words.
+    missing: Vec<String>,
+    /// The tags that nobody else's signature stands behind.
+    alone: BTreeSet<TargetName>,
+}
+
+/// The collections that a key may sign, and of how many it could not be told.
+pub(super) async fn with_key(
+    key: KeyId,
+    since: Option<DateTime>,
+    whole_server: bool,
+    app: &App,
+) -> anyhow::Result<(Vec<Collection>, usize)> {
+    let trust_dir = app.context().trust_dir();
+    let cached = spawn_blocking(move || collections(&trust_dir)).await?;
+    let mut guns: BTreeSet<_> = cached.into_iter().map(|collection| collection.gun).collect();
+    if whole_server {
+        let (session, server) = app.trust_server_session()?.with_context(|| {
+            format!("`{VARIABLE}` is not set, so that there is no one trust server to look through")
+        })?;
+        guns.extend(changefeed::collections(&session, &server).await.with_context(|| {
+            format!("`{}` does not say which repositories it has; nothing was changed", server.host())
+        })?);
+    }
+    let (mut found, mut unknown) = (Vec::new(), 0);
+    for gun in guns {
+        match of_collection(&gun, key, since, app).await {
+            Ok(collection) => found.extend(collection),
+            Err(error) => {
+                let why = report::one_line(error.as_ref());
+                app.printer().warn(format_args!("whether it may sign `{gun}` could not be told: {why}"));
+                unknown += 1;
+            }
+        }
+    }
+    Ok((found, unknown))
+}
+
+async fn of_collection(
+    gun: &Gun,
+    key: KeyId,
+    since: Option<DateTime>,
+    app: &App,
+) -> anyhow::Result<Option<Collection>> {
+    let updater = app.updater(gun, Access::Push)?;
+    let start = UpdateStart(app.context().now());
+    let history = match tag_history(&updater, start, None, ExportLimits::default()).await {
+        Err(ExportError::Update(UpdateError::NoTrustData { trusted_before: false, .. })) => return Ok(None),
+        history => history?,
+    };
+    let collection = &history.now.collection;
+    let roles = may_sign(collection, key);
+    if roles.is_empty() {
+        return Ok(None);
+    }
+    let is_meant = |event: &TagEvent| {
+        let is_late = since.is_none_or(|since| event.signed_about.is_none_or(|at| at >= since));
+        is_late && event.signers.contains(&key)
+    };
+    let alone = alone(collection, key);
+    let signed = history.events.into_iter().filter(is_meant).collect();
+    let (server, missing) = (updater.remote().server().to_owned(), history.missing);
+    Ok(Some(Collection { gun: gun.clone(), server, roles, signed, missing, alone }))
+}
+
+/// The tags of files that this key alone signed: signed again, they are affirmed by whoever does that.
+fn alone(collection: &TrustedCollection, key: KeyId) -> BTreeSet<TargetName> {
+    let only = BTreeSet::from([key]);
+    let files = collection.roles().values().filter(|file| *file.signers() == only);
+    files.flat_map(|file| file.targets.entries().map(|(name, _)| name).collect::<Vec<_>>()).collect()
+}
+
+/// What was found of one collection.
+pub(super) fn text(collection: &Collection, since: Option<DateTime>) -> String {
+    let mut text = format!("{HEADING}{}{HEADING:#} on {}\n", collection.gun, collection.server);
+    for MaySign { role, keys, threshold } in &collection.roles {
+        let _ = writeln!(text, "  may sign {role}: {threshold} of {keys} must");
+    }
+    let when = since.map_or_else(|| "ever".to_owned(), |since| format!("since {}", minute(since)));
+    if collection.signed.is_empty() {
+        let _ = writeln!(text, "  signed nothing {when}, as far as the server has it");
+    }
+    for event in &collection.signed {
+        let at = event.signed_about.map_or_else(|| "at some time".to_owned(), minute);
+        let what = event.digest.map_or_else(|| "revoked".to_owned(), |digest| digest.to_string());
+        let _ = writeln!(text, "  signed {at}: {} = {what} in {}", shown(event.tag.as_str()), event.role);
+    }
+    for missing in &collection.missing {
+        let _ = writeln!(text, "  not known: {missing}");
+    }
+    if !collection.alone.is_empty() {
+        let tags: Vec<_> = collection.alone.iter().map(|tag| shown(tag.as_str())).collect();
+        let _ = writeln!(text, "  nobody else signed: {}", tags.join(", "));
+    }
+    text
+}

@@ -1,0 +1,177 @@
+//! Taking a key out of everything that it may sign: it was stolen, or its owner has left.
+
+use std::collections::BTreeMap;
+
+use countersign_core::author::{Change, DelegationEdit};
+use countersign_core::certificate::self_signed;
+use countersign_core::key::{KeyId, PublicKey};
+use countersign_core::metadata::Delegation;
+use countersign_core::name::{RoleName, TopRole};
+use countersign_core::signature::RoleKeys;
+use countersign_core::time::DateTime;
+use countersign_core::trust::TrustedCollection;
+
+use super::edit::{EditOptions, Found};
+use super::{Published, Publisher, PublisherError};
+
+/// A role that a key may sign.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct MaySign {
+    /// The role.
+    pub role: RoleName,
+    /// How many keys it has.
+    pub keys: usize,
+    /// How many of them must sign.
+    pub threshold: usize,
+}
+
+/// The roles of a collection that a key may sign, by its canonical id: a certificate counts as the key inside it.
+pub fn may_sign(collection: &TrustedCollection, key: KeyId) -> Vec<MaySign> {
+    let tops = TopRole::ALL.map(|role| (RoleName::from(role), collection.root().role_keys(role)));
+    let delegated = delegations_of(collection, key).into_iter().map(|(role, keys)| (role.name.clone(), keys));
+    let of = |(role, keys): (RoleName, RoleKeys)| {
+        let ids = keys.canonical_ids();
+        ids.contains(&key).then(|| MaySign { role, keys: ids.len(), threshold: keys.threshold().get() })
+    };
+    tops.into_iter().chain(delegated).filter_map(of).collect()
+}
+
+impl Publisher {
+    /// Takes a key out of every role of the collection that it may sign, in one upload. A top-level role that would have too few
+    /// keys gets a new one; a delegation that would have none goes. What the key signed is signed again with others that are
+    /// here. Its private file stays.
+    ///
+    /// With `take_over`, `targets/releases` gets a new key of this key store where nobody else could sign it here.
+    ///
+    /// # Errors
+    /// - [`PublisherError::NoRootKeys`]: a top-level role has it, and the root keys are not here.
+    /// - [`PublisherError::TooFewKeys`]: a delegation would have fewer keys than must sign.
+    /// - [`PublisherError::NobodyLeft`]: nothing could be pulled afterwards, and `take_over` is off.
+    /// - [`PublisherError::Proposed`]: it waits for the signatures of others.
+    pub async fn take_out(
+        &self,
+        key: KeyId,
+        take_over: bool,
+        now: DateTime,
+    ) -> Result<Published, PublisherError> {
+        let base = self.base_to_rotate(now).await?;
+        let Some(collection) = base.collection() else {
+            return Err(PublisherError::NoCollection(self.gun().clone()));
+        };
+        let tops: Vec<_> = may_sign(collection, key).into_iter().filter_map(|may| may.role.top()).collect();
+        if !tops.is_empty() {
+            self.admit_root_keys(&base).await?;
+        }
+        let mut keys = BTreeMap::new();
+        for role in tops {
+            keys.insert(role, self.keys_without(collection, role, key, now).await?);
+        }
+        let stand_in = if take_over && self.nobody_is_left(collection, key).await? {
+            let made = self.with_keys(|keys| keys.generate(RoleName::releases().as_str(), None)).await?;
+            Some(made.public_key().clone())
+        } else {
+            None
+        };
+        let plan = |found: &Found<'_>| {
+            let tops =
+                keys.iter().map(|(role, keys)| Change::ReplaceKeys { role: *role, keys: keys.clone() });
+            let mut changes: Vec<_> = tops.collect();
+            changes.extend(delegations_without(found, key, stand_in.as_ref())?);
+            Ok(changes)
+        };
+        self.publish_edit(EditOptions::default(), now, plan).await
+    }
+
+    /// Whether `targets/releases` has the key, and no other of its keys is here.
+    async fn nobody_is_left(
+        &self,
+        collection: &TrustedCollection,
+        key: KeyId,
+    ) -> Result<bool, PublisherError> {
+        let releases = RoleName::releases();
+        let found = delegations_of(collection, key).into_iter().find(|(role, _)| role.name == releases);
+        let Some((_, keys)) = found else { return Ok(false) };
+        let mut others = keys.canonical_ids();
+        others.remove(&key);
+        Ok(others.is_disjoint(&self.present().await?))
+    }
+
+    /// The keys of a top-level role without `key`; with a new one, if they would be too few.
+    async fn keys_without(
+        &self,
+        collection: &TrustedCollection,
+        role: TopRole,
+        key: KeyId,
+        now: DateTime,
+    ) -> Result<Vec<PublicKey>, PublisherError> {
+        let threshold = collection.root().role_keys(role).threshold().get();
+        let listed = collection.root().keys_of(role).map(|(_, key)| key.clone());
+        let mut keys: Vec<_> = listed.filter(|listed| listed.canonical_id().ok() != Some(key)).collect();
+        if keys.len() >= threshold {
+            return Ok(keys);
+        }
+        let is_here = self.present().await?.contains(&key);
+        if role == TopRole::Timestamp || (role == TopRole::Snapshot && !is_here) {
+            let made = self.updater.remote().rotate_key(role).await;
+            keys.push(made.map_err(|source| PublisherError::ServerKey { role, source })?);
+            return Ok(keys);
+        }
+        let gun = self.gun().clone();
+        let made = self.with_keys(move |keys| keys.generate(role.name(), Some(&gun))).await?;
+        keys.push(match role {
+            TopRole::Root => self_signed(self.gun(), &made, now).map_err(PublisherError::Certificate)?,
+            _ => made.public_key().clone(),
+        });
+        Ok(keys)
+    }
+}
+
+/// The changes that take a key out of every delegation that is at hand. `stand_in` is a new key for what is released.
+fn delegations_without(
+    found: &Found<'_>,
+    key: KeyId,
+    stand_in: Option<&PublicKey>,
+) -> Result<Vec<Change>, PublisherError> {
+    let Some(collection) = found.base.collection() else { return Ok(Vec::new()) };
+    let mut changes = Vec::new();
+    for (declared, keys) in delegations_of(collection, key) {
+        let (role, threshold) = (declared.name.clone(), keys.threshold().get());
+        let is_released = role == RoleName::releases();
+        let add_keys: Vec<_> = stand_in.filter(|_| is_released).cloned().into_iter().collect();
+        let mut left = keys.canonical_ids();
+        left.remove(&key);
+        left.extend(add_keys.iter().filter_map(|key| key.canonical_id().ok()));
+        if left.is_empty() && !is_released {
+            changes.push(Change::RemoveDelegation { role });
+            continue;
+        }
+        if left.is_empty() {
+            return Err(PublisherError::NobodyLeft { role });
+        }
+        if left.len() < threshold {
+            return Err(PublisherError::TooFewKeys { role, keys: left.len(), threshold });
+        }
+        let edit = DelegationEdit { add_keys, remove_keys: vec![key], ..DelegationEdit::default() };
+        changes.push(Change::EditDelegation { role: role.clone(), edit });
+        let signed = collection.targets(&role);
+        if signed.is_none_or(|file| file.signers().intersection(&left).count() >= threshold) {
+            continue;
+        }
+        // With a threshold above one the others are asked; somebody has to be here.
+        if stand_in.is_some_and(|_| is_released) || !left.is_disjoint(found.present) {
+            changes.push(Change::Witness { role });
+        } else if is_released {
+            return Err(PublisherError::NobodyLeft { role });
+        }
+    }
+    Ok(changes)
+}
+
+/// The delegations that have the key, with their keys.
+fn delegations_of(collection: &TrustedCollection, key: KeyId) -> Vec<(&Delegation, RoleKeys)> {
+    let declared = collection.roles().values().flat_map(|targets| {
+        let roles = targets.delegations.roles.iter();
+        roles.map(|role| (role, targets.delegations.role_keys(role)))
+    });
+    declared.filter(|(_, keys)| keys.canonical_ids().contains(&key)).collect()
+}
