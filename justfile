@@ -8,6 +8,10 @@ test:
 real-run:
     scripts/real-run
 
+# Each loss of a key, and its way out
+lost-keys:
+    scripts/lost-keys
+
 # Install what the tests run against
 peers:
     scripts/install-test-peers

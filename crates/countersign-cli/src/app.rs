@@ -7,7 +7,7 @@ use countersign_client::cache_dir::DirectoryCache;
 use countersign_client::keystore::KeyStore;
 use countersign_client::keystore_dir::DirKeyStore;
 use countersign_client::keystore_token::{Keys, TokenModule, TokenName, TokenStore};
-use countersign_client::passphrase::{PassphraseVariables, Passphrases, Tries};
+use countersign_client::passphrase::{DesktopKeyring, Keyring, PassphraseVariables, Passphrases, Tries};
 use countersign_client::prompt::Prompt;
 use countersign_client::publisher::{self, PublishOptions, Publisher, RootKey};
 use countersign_client::remote::Remote;
@@ -205,7 +205,9 @@ impl App {
         }
         let variables = PassphraseVariables::from_lookup(|name| self.context.variable(name))?;
         let prompt: Arc<dyn Prompt> = Arc::clone(&self.person) as _;
-        let passphrases = Passphrases::new(variables, prompt, self.tries);
+        let keyring = DesktopKeyring::of_session(|name| self.context.variable(name));
+        let keyring = keyring.map(|keyring| Arc::new(keyring) as Arc<dyn Keyring>);
+        let passphrases = Passphrases::new(variables, prompt, self.tries).with_keyring(keyring);
         let keys = Arc::new(DirKeyStore::new(&self.context.trust_dir(), Arc::new(passphrases)));
         Ok(Arc::clone(self.keys.get_or_init(|| keys)))
     }

@@ -2,6 +2,7 @@
 
 mod engine;
 mod keys;
+mod proposals;
 mod tuf;
 
 use std::error::Error;
@@ -12,6 +13,7 @@ use countersign_client::lookup::LookupError;
 use countersign_client::passphrase::PassphraseError;
 use countersign_client::publisher::PublisherError;
 use countersign_client::remote::{FetchError, PublishError};
+use countersign_client::repin::RepinError;
 use countersign_client::trust_server::{TrustServer, TrustServerError, VARIABLE};
 use countersign_client::tuf::{TufError, TufTargetError};
 use countersign_client::updater::{DelegationFault, UpdateError};
@@ -27,7 +29,8 @@ use countersign_registry::store::StoreError;
 use countersign_registry::transfer::TransferError;
 
 use crate::commands::key::{KeyRefusal, OpenBackupError};
-use crate::commands::trust::{AdoptError, SigningError};
+use crate::commands::repo::RecoverError;
+use crate::commands::trust::{AdoptError, RepinRefusal, SigningError};
 use crate::policy::PolicyError;
 use crate::refusal::Refusal;
 use crate::verdict::commit_this;
@@ -47,6 +50,15 @@ pub(crate) fn hint(error: &(dyn Error + 'static)) -> Option<String> {
     }
     if let Some(error) = error.downcast_ref::<KeyRefusal>() {
         return Some(error.hint());
+    }
+    if let Some(error) = error.downcast_ref::<RepinRefusal>() {
+        return error.hint();
+    }
+    if let Some(RepinError::Unknown(_)) = error.downcast_ref::<RepinError>() {
+        return Some("`countersign pull` trusts it for the first time".to_owned());
+    }
+    if let Some(error) = error.downcast_ref::<RecoverError>() {
+        return error.hint();
     }
     match error.downcast_ref::<OpenBackupError>() {
         Some(OpenBackupError::NoIdentity) => {
@@ -147,8 +159,8 @@ fn update(error: &UpdateError) -> Option<String> {
                 .to_owned(),
         ),
         UpdateError::CachedRoot(_) | UpdateError::LostRoot { .. } => Some(
-            "the cache of this collection is damaged; compare the publisher's root key with them, then remove the collection's \
-             directory below `trust/tuf`"
+            "the cache of this collection is damaged; `countersign trust repin REF` shows the published root key, to compare with the \
+             publisher, before it is trusted anew"
                 .to_owned(),
         ),
         UpdateError::Unreachable { source, .. } | UpdateError::Stale { source, .. } => fetch(source),
@@ -208,6 +220,10 @@ fn trust(error: &TrustError) -> Option<String> {
         } => {
             "if this machine's clock is right (`countersign doctor`), its publisher has to replace the root key's certificate"
         }
+        TrustError::Signature { role, .. } if *role == TopRole::Timestamp => {
+            "whoever made this file does not hold the keys of this collection; nothing of it is used. If the publisher says that they \
+             had to begin anew, `countersign trust repin REF` shows what would change"
+        }
         TrustError::Signature { .. } => {
             "whoever made this file does not hold the keys of this collection; nothing of it is used"
         }
@@ -215,8 +231,8 @@ fn trust(error: &TrustError) -> Option<String> {
             "the server mixes files of different versions; if that lasts, somebody may be tampering with them"
         }
         TrustError::Rotation { .. } | TrustError::VersionGap { .. } => {
-            "the new root was not signed by the keys that are trusted here; if the publisher really began anew, compare root keys \
-             with them, then remove the collection's directory below `trust/tuf`"
+            "the new root was not signed by the keys that are trusted here; if the publisher says that they had to begin anew, \
+             `countersign trust repin REF` shows what would change, and the root key to compare with them"
         }
         TrustError::Pin { .. } => {
             "the policy pins another root key; if the publisher's key has changed, they can confirm its id for `trust_pinning`"
@@ -279,15 +295,32 @@ fn publisher(error: &PublisherError) -> Option<String> {
             "revoke it where that role's key is, or have the owner of the repository do it".to_owned(),
         ),
         PublisherError::NoRootKeys { .. } => Some(
-            "whoever keeps the root key does this, or brings it here (`countersign key import`): it signs every change of keys"
+            "whoever keeps the root key does this, or brings it here (`countersign key import`): it signs every change of keys. If it is \
+             lost, `countersign key recovery combine` restores a recovery key, and without one `countersign repo recover --lost-root` \
+             is what is left"
                 .to_owned(),
         ),
         PublisherError::NoCollection(gun) => Some(format!("`countersign repo init {gun}` makes it")),
         PublisherError::Begun(..) => {
             Some("remove the collection's directory below `trust/tuf`, and begin again".to_owned())
         }
+        PublisherError::RootKeysHere { .. } => Some(
+            "`countersign key rotate GUN root` replaces a root key that is here, and everybody follows; where the server has lost the \
+             collection, `countersign repo import --from-cache GUN` brings it back"
+                .to_owned(),
+        ),
+        PublisherError::ChangedMeanwhile(_) => Some(
+            "somebody may have published meanwhile: run it again, which begins with what is published now".to_owned(),
+        ),
+        PublisherError::AnotherRoot(_) | PublisherError::RecoveredByAnother { .. } => Some(
+            "ask who it was: their keys count now, and a copy of them (`countersign key export`) is all that is needed here".to_owned(),
+        ),
+        PublisherError::NothingLeft(_) => Some(
+            "recover it where the collection was used last, or from what `countersign repo export` wrote: `--from FILE`".to_owned(),
+        ),
         PublisherError::Conflict { .. } => Some("try again".to_owned()),
-        _ => None,
+        PublisherError::Proposed(proposed) => Some(proposals::left(proposed)),
+        error => proposals::other(error),
     }
 }
 

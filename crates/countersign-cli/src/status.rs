@@ -13,7 +13,7 @@ use countersign_registry::client::RegistryError;
 use countersign_registry::reference::ReferenceError;
 use countersign_registry::transfer::TransferError;
 
-use crate::commands::trust::SigningError;
+use crate::commands::trust::{RepinRefusal, SigningError};
 use crate::exit::ExitStatus;
 use crate::refusal::Refusal;
 
@@ -28,6 +28,9 @@ pub(crate) fn of(error: &(dyn Error + 'static)) -> Option<ExitStatus> {
     }
     if let Some(error) = error.downcast_ref::<SigningError>() {
         return error.status();
+    }
+    if let Some(RepinRefusal::OtherKey { .. }) = error.downcast_ref::<RepinRefusal>() {
+        return Some(ExitStatus::Untrusted);
     }
     if let Some(error) = error.downcast_ref::<UpdateError>() {
         return Some(if error.is_untrusted() { ExitStatus::Untrusted } else { ExitStatus::Failure });

@@ -153,10 +153,11 @@ fn hidden_terminal() -> MutexGuard<'static, Option<(File, Termios)>> {
     BEFORE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// From the first hidden answer on, Control-C and a request to end first show again what is typed.
+/// From now on Control-C and a request to end first show again what is typed; then the program ends, with the code that a shell
+/// would report.
 ///
 /// On a thread of its own, because those that run the program may all be waiting for the answer.
-fn watch_signals() {
+pub(crate) fn watch_signals() {
     static WATCHING: Once = Once::new();
     WATCHING.call_once(|| {
         let (ready, watching) = channel();

@@ -27,19 +27,20 @@ pub(crate) fn admit(refusal: anyhow::Error, image: &ImageReference, app: &App) -
 /// The image that a tag names by the registry's word alone, in a repository that [`admit`] let through. A reference's own digest
 /// needs no word of the registry.
 pub(crate) async fn digest(decision: &Decision, image: &ImageReference, app: &App) -> anyhow::Result<Digest> {
-    let digest = if let Some(digest) = image.digest() {
-        *digest
-    } else {
-        let place = place(image, app)?;
-        let repository = app.registry(place.domain())?.repository(place.path());
-        repository.manifest_by_untrusted_tag(image.tag().unwrap_or(DEFAULT_TAG)).await?.digest()
-    };
+    let digest = if let Some(digest) = image.digest() { *digest } else { by_registry(image, app).await? };
     app.printer().warn(format_args!(
         "`{}` is NOT signed, and is pulled without trust because {} says that trust is optional; the registry says that it is {digest}",
         image.familiar(),
         decision.trust.by,
     ));
     Ok(digest)
+}
+
+/// What a tag names by the registry's word alone. Whoever asks for it has to say so.
+pub(crate) async fn by_registry(image: &ImageReference, app: &App) -> anyhow::Result<Digest> {
+    let place = place(image, app)?;
+    let repository = app.registry(place.domain())?.repository(place.path());
+    Ok(repository.manifest_by_untrusted_tag(image.tag().unwrap_or(DEFAULT_TAG)).await?.digest())
 }
 
 /// Refuses an image that a policy refuses, however it is named.

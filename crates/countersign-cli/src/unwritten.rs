@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use countersign_client::cache::{Cache, CacheError, CacheUpdate, Cached, Stored};
+use countersign_client::cache::{Cache, CacheBeginning, CacheError, CacheUpdate, Cached, Stored};
 use countersign_core::limits::Limits;
 use countersign_core::name::{Gun, RoleName};
 
@@ -18,6 +18,10 @@ impl Cache for Unwritten {
 
     async fn store(&self, _: &Gun, _: CacheUpdate) -> Result<Stored, CacheError> {
         Ok(Stored::Done)
+    }
+
+    async fn replace(&self, _: &Gun, _: CacheBeginning) -> Result<(), CacheError> {
+        Ok(())
     }
 
     async fn forget(&self, _: &Gun) -> Result<(), CacheError> {

@@ -62,7 +62,9 @@ pub(crate) fn tell(refreshed: &Refreshed, server: &str, app: &App) {
             |confirmed| format!("which it confirmed {}", ago(confirmed, app.context().now())),
         );
         let reason = report::one_line(reason);
-        printer.warn(format_args!("{reason}; using the cached trust data of {server}, {age}"));
+        let end = minute(collection.fresh_until());
+        printer
+            .warn(format_args!("{reason}; using the cached trust data of {server}, {age}, good until {end}"));
     }
     if refreshed.first_use
         && let Anchor::Certificates { gun, pinning } = &collection.environment().anchor

@@ -30,6 +30,11 @@ pub trait Cache: Send + Sync {
     /// before.
     async fn store(&self, gun: &Gun, update: CacheUpdate) -> Result<Stored, CacheError>;
 
+    /// Puts another beginning in the place of all that is kept of a collection: files and versions seen. Staged changes stay.
+    ///
+    /// Whatever moment it is interrupted at, what is loaded afterwards is wholly the old or wholly the new.
+    async fn replace(&self, gun: &Gun, beginning: CacheBeginning) -> Result<(), CacheError>;
+
     /// Forgets a collection: its files and the versions seen. Staged changes and keys stay.
     async fn forget(&self, gun: &Gun) -> Result<(), CacheError>;
 
@@ -43,6 +48,18 @@ pub trait Cache: Send + Sync {
     /// Notes which replacements of keys are begun, in place of what was noted before. A cache that keeps nothing need not.
     async fn note_rotations(&self, gun: &Gun, begun: &[BegunRotation]) -> Result<(), CacheError> {
         let _ = (gun, begun);
+        Ok(())
+    }
+
+    /// The proposal that waits for signatures here, of at most `max_bytes`. One that cannot be read counts as none.
+    async fn proposal(&self, gun: &Gun, max_bytes: u64) -> Result<Option<Bytes>, CacheError> {
+        let _ = (gun, max_bytes);
+        Ok(None)
+    }
+
+    /// Keeps a proposal in place of the one before, or none. A cache that keeps nothing need not.
+    async fn keep_proposal(&self, gun: &Gun, proposal: Option<Bytes>) -> Result<(), CacheError> {
+        let _ = (gun, proposal);
         Ok(())
     }
 }
@@ -82,6 +99,17 @@ pub struct CacheUpdate {
     pub seen: Seen,
     /// When the server confirmed the timestamp; absent for files that were never published.
     pub confirmed: Option<DateTime>,
+}
+
+/// What a cache is to keep of a collection, and nothing else.
+#[derive(Clone, Debug)]
+pub struct CacheBeginning {
+    /// The files.
+    pub files: BTreeMap<RoleName, Bytes>,
+    /// The versions seen.
+    pub seen: Seen,
+    /// When the server confirmed the timestamp.
+    pub confirmed: DateTime,
 }
 
 /// What became of an update.

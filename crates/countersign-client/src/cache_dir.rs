@@ -4,7 +4,9 @@
 //! <trust dir>/tuf/<gun>/metadata/{root,targets,snapshot,timestamp}.json
 //! <trust dir>/tuf/<gun>/metadata/targets/<delegation>.json
 //! <trust dir>/tuf/<gun>/seen.json       the versions seen
+//! <trust dir>/tuf/<gun>/metadata.next/  what takes the place of metadata and seen.json, where that was cut off
 //! <trust dir>/tuf/<gun>/rotations.json  replacements of keys that were begun
+//! <trust dir>/tuf/<gun>/proposal.json   the next edition, while it waits for signatures
 //! <trust dir>/tuf/<gun>/.lock           held while a process writes
 //! ```
 //!
@@ -23,12 +25,17 @@ use countersign_core::name::{Gun, RoleName, TopRole};
 use countersign_core::time::DateTime;
 use countersign_core::trust::Seen;
 
-use crate::cache::{BegunRotation, Cache, CacheDamage, CacheError, CacheUpdate, Cached, Stored};
+use crate::cache::{
+    BegunRotation, Cache, CacheBeginning, CacheDamage, CacheError, CacheUpdate, Cached, Stored,
+};
 use crate::directory::{Content, Directory, remove_tree};
+
+mod replace;
 
 const METADATA: &str = "metadata";
 const SEEN: &str = "seen.json";
 const ROTATIONS: &str = "rotations.json";
+const PROPOSAL: &str = "proposal.json";
 const LOCK: &str = ".lock";
 /// Largest `seen.json`, in bytes: a role takes some 300.
 const SEEN_BYTES: u64 = 4 << 20;
@@ -70,6 +77,11 @@ impl Cache for DirectoryCache {
         off_thread(move || store(&dir, &gun, &update)).await
     }
 
+    async fn replace(&self, gun: &Gun, beginning: CacheBeginning) -> Result<(), CacheError> {
+        let (dir, gun) = (self.trust_dir.clone(), gun.clone());
+        off_thread(move || replace::replace(&dir, &gun, &beginning)).await
+    }
+
     async fn forget(&self, gun: &Gun) -> Result<(), CacheError> {
         let (dir, gun) = (self.trust_dir.clone(), gun.clone());
         off_thread(move || forget(&dir, &gun)).await
@@ -83,6 +95,16 @@ impl Cache for DirectoryCache {
     async fn note_rotations(&self, gun: &Gun, begun: &[BegunRotation]) -> Result<(), CacheError> {
         let (dir, gun, begun) = (self.trust_dir.clone(), gun.clone(), begun.to_vec());
         off_thread(move || note_rotations(&dir, &gun, &begun)).await
+    }
+
+    async fn proposal(&self, gun: &Gun, max_bytes: u64) -> Result<Option<Bytes>, CacheError> {
+        let (dir, gun) = (self.trust_dir.clone(), gun.clone());
+        off_thread(move || proposal(&dir, &gun, max_bytes)).await
+    }
+
+    async fn keep_proposal(&self, gun: &Gun, proposal: Option<Bytes>) -> Result<(), CacheError> {
+        let (dir, gun) = (self.trust_dir.clone(), gun.clone());
+        off_thread(move || keep_proposal(&dir, &gun, proposal.as_deref())).await
     }
 }
 
@@ -110,7 +132,7 @@ fn load(trust_dir: &Path, gun: &Gun, roles: &[RoleName], limits: &Limits) -> Res
         Ok(seen) => cached.seen = seen,
         Err(damage) => cached.damage.push(damage),
     }
-    let Some(metadata) = collection.descend(METADATA)? else { return Ok(cached) };
+    let Some(metadata) = replace::current(&collection)? else { return Ok(cached) };
     for role in roles {
         let (directory, name) = place(role);
         let directory = match directory {
@@ -156,16 +178,13 @@ fn store(trust_dir: &Path, gun: &Gun, update: &CacheUpdate) -> Result<Stored, Ca
     }
     let collection = Directory::create(trust_dir)?.descend_or_create(&below(gun))?;
     let _lock = collection.lock(LOCK)?;
+    replace::finish(&collection)?;
     let seen = read_seen(&collection)?.unwrap_or_default();
     if seen != update.basis && seen != update.seen {
         return Ok(Stored::Overtaken);
     }
     let metadata = collection.descend_or_create(METADATA)?;
-    for (role, bytes) in &update.files {
-        let (directory, name) = place(role);
-        let directory = metadata.descend_or_create(directory.unwrap_or("."))?;
-        directory.write(&name, bytes)?;
-    }
+    write_files(&metadata, update.files.iter().map(|(role, bytes)| (role, bytes)))?;
     if let Some(modified) = modified {
         metadata.touch("timestamp.json", modified);
     }
@@ -176,10 +195,24 @@ fn store(trust_dir: &Path, gun: &Gun, update: &CacheUpdate) -> Result<Stored, Ca
     Ok(Stored::Done)
 }
 
+/// Writes the files of roles into a directory of metadata, in this order.
+fn write_files<'a>(
+    metadata: &Directory,
+    files: impl IntoIterator<Item = (&'a RoleName, &'a Bytes)>,
+) -> Result<(), CacheError> {
+    for (role, bytes) in files {
+        let (directory, name) = place(role);
+        let directory = metadata.descend_or_create(directory.unwrap_or("."))?;
+        directory.write(&name, bytes)?;
+    }
+    Ok(())
+}
+
 fn forget(trust_dir: &Path, gun: &Gun) -> Result<(), CacheError> {
     let Some(base) = Directory::open(trust_dir)? else { return Ok(()) };
     let Some(collection) = base.descend(&below(gun))? else { return Ok(()) };
     let _lock = collection.lock(LOCK)?;
+    replace::finish(&collection)?;
     if collection.descend(METADATA)?.is_some() {
         remove_tree(&collection.path().join(METADATA))?;
     }
@@ -205,10 +238,36 @@ fn note_rotations(trust_dir: &Path, gun: &Gun, begun: &[BegunRotation]) -> Resul
     collection.write(ROTATIONS, &serde_json::to_vec(begun).unwrap_or_default())
 }
 
+fn proposal(trust_dir: &Path, gun: &Gun, max_bytes: u64) -> Result<Option<Bytes>, CacheError> {
+    let Some(base) = Directory::open(trust_dir)? else { return Ok(None) };
+    let Some(collection) = base.descend(&below(gun))? else { return Ok(None) };
+    Ok(match collection.read(PROPOSAL, max_bytes)? {
+        Some(Content::Bytes(bytes, _)) => Some(Bytes::from(bytes)),
+        _ => None,
+    })
+}
+
+fn keep_proposal(trust_dir: &Path, gun: &Gun, proposal: Option<&[u8]>) -> Result<(), CacheError> {
+    let collection = Directory::create(trust_dir)?.descend_or_create(&below(gun))?;
+    let _lock = collection.lock(LOCK)?;
+    match proposal {
+        Some(proposal) => collection.write(PROPOSAL, proposal),
+        None => collection.remove(PROPOSAL),
+    }
+}
+
 /// The versions seen, or why they cannot be read.
 fn read_seen(collection: &Directory) -> Result<Result<Seen, CacheDamage>, CacheError> {
     let damaged = |problem: &str| CacheDamage { file: SEEN.to_owned(), problem: problem.to_owned() };
-    Ok(match collection.read(SEEN, SEEN_BYTES)? {
+    let file = match collection.descend(replace::NEXT)? {
+        Some(next) => next.read(SEEN, SEEN_BYTES)?,
+        None => None,
+    };
+    let file = match file {
+        Some(file) => Some(file),
+        None => collection.read(SEEN, SEEN_BYTES)?,
+    };
+    Ok(match file {
         None => Ok(Seen::default()),
         Some(Content::Bytes(bytes, _)) => {
             serde_json::from_slice(&bytes).map_err(|_| damaged("is not what this program writes"))

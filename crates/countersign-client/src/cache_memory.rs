@@ -10,7 +10,7 @@ use countersign_core::name::{Gun, RoleName};
 use countersign_core::time::DateTime;
 use countersign_core::trust::Seen;
 
-use crate::cache::{BegunRotation, Cache, CacheError, CacheUpdate, Cached, Stored};
+use crate::cache::{BegunRotation, Cache, CacheBeginning, CacheError, CacheUpdate, Cached, Stored};
 
 /// Collections in memory.
 #[derive(Debug, Default)]
@@ -22,6 +22,7 @@ struct Entry {
     seen: Seen,
     confirmed: Option<DateTime>,
     rotations: Vec<BegunRotation>,
+    proposal: Option<Bytes>,
 }
 
 impl MemoryCache {
@@ -67,6 +68,17 @@ impl Cache for MemoryCache {
         Ok(Stored::Done)
     }
 
+    async fn replace(&self, gun: &Gun, beginning: CacheBeginning) -> Result<(), CacheError> {
+        let CacheBeginning { files, seen, confirmed } = beginning;
+        let mut entries = self.entries();
+        let rotations = entries.get(gun).map(|entry| entry.rotations.clone()).unwrap_or_default();
+        entries.insert(
+            gun.clone(),
+            Entry { files, seen, confirmed: Some(confirmed), rotations, proposal: None },
+        );
+        Ok(())
+    }
+
     async fn forget(&self, gun: &Gun) -> Result<(), CacheError> {
         self.entries().remove(gun);
         Ok(())
@@ -78,6 +90,15 @@ impl Cache for MemoryCache {
 
     async fn note_rotations(&self, gun: &Gun, begun: &[BegunRotation]) -> Result<(), CacheError> {
         self.entries().entry(gun.clone()).or_default().rotations = begun.to_vec();
+        Ok(())
+    }
+
+    async fn proposal(&self, gun: &Gun, _max_bytes: u64) -> Result<Option<Bytes>, CacheError> {
+        Ok(self.entries().get(gun).and_then(|entry| entry.proposal.clone()))
+    }
+
+    async fn keep_proposal(&self, gun: &Gun, proposal: Option<Bytes>) -> Result<(), CacheError> {
+        self.entries().entry(gun.clone()).or_default().proposal = proposal;
         Ok(())
     }
 }

@@ -142,6 +142,14 @@ impl Directory {
             .map_err(|error| refused("write", &self.path.join(name), error))
     }
 
+    /// Moves the file `name` to another directory; one that isn't there is fine.
+    pub(crate) fn move_to(&self, name: &str, to: &Self) -> Result<(), CacheError> {
+        match at::renameat(&self.fd, name, &to.fd, name) {
+            Ok(()) | Err(Errno::NOENT) => Ok(()),
+            Err(error) => Err(refused("write", &to.path.join(name), error)),
+        }
+    }
+
     /// Makes the file `name`, which must not be there.
     pub(crate) fn create_file(&self, name: &str) -> Result<File, CacheError> {
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;

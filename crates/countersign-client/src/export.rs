@@ -8,12 +8,14 @@ mod history;
 use std::io::{self, Write};
 
 use countersign_core::digest::Digest;
+use countersign_core::limits::Limits;
 use countersign_core::name::{Gun, RoleName};
 use countersign_core::number::MetaVersion;
 use countersign_core::time::{DateTime, UpdateStart};
 use serde::Serialize;
 use thiserror::Error;
 
+use crate::import::Remains;
 use crate::updater::{Roles, UpdateError, Updater};
 pub(crate) use history::{Edition, History};
 
@@ -97,6 +99,30 @@ pub async fn export(
         Ok(manifest) => manifest.map_err(ExportError::Write),
         Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
     }
+}
+
+/// Writes files that are left of a collection, which the caller has verified, as an export without a past. Blocks.
+///
+/// # Errors
+/// What `out` says; the archive is of no use then.
+pub fn export_remains(
+    remains: &Remains,
+    server: &str,
+    at: DateTime,
+    out: impl Write,
+) -> io::Result<ExportManifest> {
+    let limits = Limits::default();
+    let editions: Vec<_> =
+        remains.files.iter().filter_map(|(role, bytes)| Edition::left(role, bytes, &limits)).collect();
+    let manifest = ExportManifest {
+        format: 1,
+        gun: remains.gun.clone(),
+        server: server.to_owned(),
+        exported_at: at,
+        files: editions.iter().map(Edition::described).collect(),
+        missing: Vec::new(),
+    };
+    write(&editions, &manifest, out).map(|()| manifest)
 }
 
 fn write(versions: &[Edition], manifest: &ExportManifest, out: impl Write) -> io::Result<()> {

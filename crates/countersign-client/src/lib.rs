@@ -24,6 +24,7 @@ pub mod publisher;
 pub mod recovery;
 pub mod remote;
 pub mod remote_http;
+pub mod repin;
 pub mod trust_server;
 pub mod tuf;
 pub mod updater;

@@ -2,14 +2,17 @@
 //!
 //! - [`PassphraseVariables`]: what the environment says, by role.
 //! - [`COMMAND`]: a program that is asked, such as a password manager.
+//! - [`DesktopKeyring`]: the keyring of a desktop session.
 //! - [`Passphrases`]: gets the passphrase of a new or an existing key.
 
 mod command;
 mod error;
+mod keyring;
 mod others;
+mod program;
 mod variables;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use countersign_core::key::KeyId;
@@ -17,6 +20,7 @@ use countersign_core::key_file::{KeyFileError, Passphrase};
 
 pub use self::command::COMMAND;
 pub use self::error::{OpenError, PassphraseError};
+pub use self::keyring::{DesktopKeyring, Keyring};
 use self::variables::Variable;
 pub use self::variables::{BACKUP_PASSPHRASE, NEW_PASSPHRASE, PassphraseVariables, TOKEN_PIN, VariableError};
 use crate::prompt::Prompt;
@@ -86,22 +90,45 @@ impl<'a> KeyInQuestion<'a> {
 }
 
 /// Gets passphrases, in this order: the variable for the role; the one that was right for the same alias before; the
-/// command; the person at the prompt.
+/// command; the desktop's keyring; the person at the prompt.
 ///
-/// A variable or a command that is wrong is an error, and nobody is asked. The right answer is remembered for each alias as long as
+/// A variable or a command that is wrong is an error, and nobody is asked. What a keyring has and is wrong is said, and then a person is
+/// asked. The right answer is remembered for each alias as long as
 /// this lives, so that the tagging pair (targets and snapshot, both `repository`) is asked for once.
 pub struct Passphrases {
     variables: PassphraseVariables,
     prompt: Arc<dyn Prompt>,
     tries: Tries,
     by_role: bool,
+    keyring: Option<Arc<dyn Keyring>>,
+    /// The keys that the keyring was asked about in vain.
+    not_in_keyring: Mutex<HashSet<KeyId>>,
     remembered: Mutex<HashMap<String, Passphrase>>,
 }
 
 impl Passphrases {
     /// Takes what the environment says, and whom to ask.
     pub fn new(variables: PassphraseVariables, prompt: Arc<dyn Prompt>, tries: Tries) -> Self {
-        Self { variables, prompt, tries, by_role: false, remembered: Mutex::default() }
+        Self {
+            variables,
+            prompt,
+            tries,
+            by_role: false,
+            keyring: None,
+            not_in_keyring: Mutex::default(),
+            remembered: Mutex::default(),
+        }
+    }
+
+    /// The same, asking this keyring before a person.
+    #[must_use]
+    pub fn with_keyring(self, keyring: Option<Arc<dyn Keyring>>) -> Self {
+        Self { keyring, ..self }
+    }
+
+    /// The keyring that is asked.
+    pub fn keyring(&self) -> Option<&Arc<dyn Keyring>> {
+        self.keyring.as_ref()
     }
 
     /// The same, calling each key by its role towards people, and asking for the keys of the tagging pair one by one, as
@@ -234,10 +261,33 @@ impl Passphrases {
         {
             return Ok(Some(answer));
         }
-        let Some(command) = self.variables.command() else { return Ok(None) };
+        let Some(command) = self.variables.command() else { return self.open_with_keyring(key, open) };
         let said = command.of_key(key).map_err(OpenError::Passphrase)?;
         let wrong = || PassphraseError::WrongVariable { variable: said.name, key: key.id };
         accept_wrong(open(&said.passphrase))?.map(Some).ok_or_else(|| OpenError::Passphrase(wrong()))
+    }
+
+    fn open_with_keyring<T>(
+        &self,
+        key: &KeyInQuestion<'_>,
+        open: &mut impl FnMut(&Passphrase) -> Result<T, KeyFileError>,
+    ) -> Result<Option<T>, OpenError> {
+        let Some(keyring) = &self.keyring else { return Ok(None) };
+        let in_vain = || self.not_in_keyring.lock().unwrap_or_else(PoisonError::into_inner);
+        if in_vain().contains(&key.id) {
+            return Ok(None);
+        }
+        if let Some(passphrase) = keyring.find(key.id) {
+            if let Some(answer) = accept_wrong(open(&passphrase))? {
+                return Ok(Some(answer));
+            }
+            self.prompt.say(&format!(
+                "The desktop's keyring has another passphrase than that of key {}.",
+                key.id.short()
+            ));
+        }
+        in_vain().insert(key.id);
+        Ok(None)
     }
 
     /// Asks for a new passphrase until two answers are alike and long enough.

@@ -6,12 +6,15 @@
 //! Source: notary `client/client.go` (`Publish`), docker/cli `cli/trust/trust_push.go`; reference behaviour 6.6 to 6.8.
 
 mod base;
+mod ceremony;
 mod edit;
 mod error;
 mod import;
 mod init;
 mod outcome;
 mod preview;
+mod proposal;
+mod recover;
 mod revoke;
 mod ring;
 mod rotate;
@@ -32,10 +35,13 @@ use crate::keystore::KeyStore;
 use crate::remote::PublishError;
 use crate::updater::{OfflineUse, Refreshed, Roles, UpdateError, Updater, Warning};
 
+pub use ceremony::RootChange;
 pub use error::PublisherError;
 pub use import::Imported;
 pub use outcome::{Initialised, Published, SignedOutcome, TagToSign};
 pub use preview::{DelegationChange, KeysChange, Preview, Signing, TagChange, Terms};
+pub use proposal::{Approval, Opened, Proposed, Shared};
+pub use recover::{Found, FoundIn, LostPair, LostRoot, NewRoot, PairRecovery, Recovered};
 pub use rotate::{OlderRoots, Rotation};
 pub use signers::Unpullable;
 pub use standing::TagStanding;
@@ -204,7 +210,7 @@ impl Publisher {
         attempt: usize,
     ) -> Result<Option<Edition>, PublisherError> {
         self.renew_root_if_possible(&mut draft, now).await?;
-        let edition = self.sign(draft, now).await?;
+        let edition = self.edition(base, draft, now).await?;
         match self.updater.remote().publish(&edition.files).await {
             Ok(()) => Ok(Some(edition)),
             Err(PublishError::Conflict { .. }) if base.is_unpublished() => {

@@ -12,8 +12,11 @@ mod tests;
 use aws_lc_rs::rand;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use countersign_core::certificate::{CertificateError, self_signed};
 use countersign_core::key::{KeyError, KeyId, KeyType, PublicKey};
+use countersign_core::name::Gun;
 use countersign_core::sign::SecretKey;
+use countersign_core::time::DateTime;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
@@ -85,6 +88,14 @@ impl RecoveryKey {
         let base64 = STANDARD.encode(self.public_key().as_bytes());
         let (first, rest) = base64.split_at(base64.len().min(COLUMNS));
         format!("-----BEGIN PUBLIC KEY-----\nrole: root\n\n{first}\n{rest}\n-----END PUBLIC KEY-----\n")
+    }
+
+    /// Its certificate as a root key of a collection.
+    ///
+    /// # Errors
+    /// [`CertificateError`]: the system could not sign it.
+    pub fn certificate(&self, gun: &Gun, now: DateTime) -> Result<PublicKey, CertificateError> {
+        self_signed(gun, &self.0, now)
     }
 
     /// Its id.

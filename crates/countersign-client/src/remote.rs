@@ -43,6 +43,24 @@ pub trait Remote: Send + Sync {
 
     /// Deletes the whole collection from the server; one that isn't there is fine.
     async fn delete(&self) -> Result<(), FetchError>;
+
+    /// The proposal that the server keeps for the collection, of at most `max_bytes`; `None` if it keeps none.
+    async fn proposal(&self, max_bytes: u64) -> Result<Option<Bytes>, FetchError> {
+        let _ = max_bytes;
+        Ok(None)
+    }
+
+    /// Has the server keep a proposal, in place of another one if `replace`; the proposal with every signature that the server
+    /// has of it. `None` if this server keeps no proposals.
+    async fn propose(&self, proposal: Bytes, replace: bool) -> Result<Option<Bytes>, PublishError> {
+        let _ = (proposal, replace);
+        Ok(None)
+    }
+
+    /// Has the server drop its proposal; none is fine.
+    async fn withdraw_proposal(&self) -> Result<(), FetchError> {
+        Ok(())
+    }
 }
 
 /// What a fetch brought.

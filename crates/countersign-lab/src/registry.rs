@@ -264,6 +264,7 @@ async fn dispatch(inner: &Inner, route: Route, request: Request) -> Result<Respo
     match route {
         Route::Ping => Ok(Response::new("{}".into())),
         Route::Token => token::issue(inner, request).await,
+        Route::Trust { .. } => Err(RegistryError::NotFound),
         Route::Catalog => listing::catalog(inner, &request),
         Route::Tags { name } => listing::tags(inner, &name, &request),
         Route::Referrers { name, digest } => listing::referrers(inner, &name, digest, &request),

@@ -129,13 +129,15 @@ impl Part {
 
 /// Refuses versions that cannot follow the stored ones.
 ///
-/// Root must be exactly the next, the first one 1 or 2; the others greater than what is stored, by at most 1,000.
+/// Root must be exactly the next, the first one 1 or 2; the others greater than what is stored, by at most 1,000. A collection of
+/// which nothing is stored may begin where it was elsewhere: nobody but its owner publishes that.
 ///
 /// Deviation: Notary lets any version above the stored one pass (13 A5).
 pub(crate) fn admit_versions(
     parts: &[Part],
     stored: &BTreeMap<RoleName, MetaVersion>,
 ) -> Result<(), PublishError> {
+    let is_new = stored.is_empty();
     for Part { role, version: offered, .. } in parts {
         let stored = stored.get(role).copied();
         if let Some(stored) = stored
@@ -152,7 +154,7 @@ pub(crate) fn admit_versions(
                 );
                 return Err(Rejection::new(RejectionKind::Root, message).into());
             }
-        } else if offered.get() > base + VERSION_STEP {
+        } else if !is_new && offered.get() > base + VERSION_STEP {
             let message =
                 format!("{role} version {offered} is more than {VERSION_STEP} above stored version {base}");
             return Err(Rejection::new(RejectionKind::of(role), message).into());
@@ -281,8 +283,11 @@ mod tests {
     }
 
     fn admitted(part: Part, stored: Option<u64>) -> Result<(), PublishError> {
-        let stored = stored.map(|version| (part.role.clone(), MetaVersion::new(version).expect("a version")));
-        admit_versions(&[part], &stored.into_iter().collect())
+        let version = |version| MetaVersion::new(version).expect("a version");
+        let own = stored.map(|stored| (part.role.clone(), version(stored)));
+        // Something is stored of the collection, if not of this role.
+        let timestamp = (RoleName::from(TopRole::Timestamp), version(1));
+        admit_versions(&[part], &own.into_iter().chain([timestamp]).collect())
     }
 
     #[test]
@@ -322,6 +327,13 @@ mod tests {
             let refused = admitted(part(role, 5), Some(5));
             assert!(matches!(refused, Err(PublishError::Version { .. })), "{role}");
         }
+    }
+
+    #[test]
+    fn first_upload_of_a_collection_may_go_on_from_any_version() {
+        let parts = [part("root", 2), part("targets", 1_001), part("targets/releases", 5_000)];
+        assert!(admit_versions(&parts, &BTreeMap::new()).is_ok());
+        assert!(admit_versions(&[part("root", 3)], &BTreeMap::new()).is_err());
     }
 
     #[test]

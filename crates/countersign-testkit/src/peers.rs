@@ -73,9 +73,12 @@ pub fn find_program(program: &str) -> Option<PathBuf> {
         .find(|candidate| candidate.is_file())
 }
 
-/// Says that a test skips, past the test runner's capture; panics under CI.
+/// Says that a test skips, past the test runner's capture.
+///
+/// # Panics
+/// When `CI` is `true`.
 #[track_caller]
-fn skip(why: &str) {
+pub fn skip(why: &str) {
     assert!(env::var_os("CI").is_none_or(|ci| ci != "true"), "under CI nothing is skipped: {why}");
     let thread = std::thread::current();
     let test = thread.name().unwrap_or("a test").to_owned();

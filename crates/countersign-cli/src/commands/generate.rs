@@ -1,5 +1,7 @@
 //! `generate`: what packages of this program need besides it.
 
+mod reference;
+
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -10,7 +12,7 @@ use crate::args::Cli;
 use crate::exit::ExitStatus;
 use crate::output::Printer;
 
-/// Generate shell completions and man pages, for packages
+/// Generate shell completions, man pages and the reference of the command line, for packages
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(subcommand)]
@@ -29,6 +31,8 @@ enum What {
         /// Where to; made when it is not there
         dir: PathBuf,
     },
+    /// Print the page of every verb, as Markdown
+    Reference,
 }
 
 /// Generates.
@@ -40,6 +44,7 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> anyhow::Result<ExitStatus> 
             printer.data_text(&String::from_utf8_lossy(&script))?;
         }
         What::Man { dir } => write_man_pages(dir)?,
+        What::Reference => printer.data_text(&reference::page(Cli::command()))?,
     }
     Ok(ExitStatus::Success)
 }

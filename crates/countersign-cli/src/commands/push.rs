@@ -183,12 +183,14 @@ pub(crate) fn tell(published: &Published, image: &ImageReference, app: &App) -> 
             report::one_line(error)
         ));
     }
-    if let Some(made) = published.initialised.as_ref().filter(|made| made.root_key_is_new) {
-        printer.say(format_args!(
+    match &published.initialised {
+        Some(made) if made.root_key_is_new => printer.say(format_args!(
             "Back up root key {} in {}: nothing else can replace it",
             made.root_key.short(),
             app.context().trust_dir().join("private").display()
-        ));
+        )),
+        Some(made) => printer.say(format_args!("Its root key is {}", made.root_key)),
+        None => {}
     }
     if printer.is_quiet() {
         printer.data(image)?;

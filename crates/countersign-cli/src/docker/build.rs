@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use countersign_core::digest::Digest;
-use countersign_engine::build::{Build, Prepared, SOURCE_POLICY_VARIABLE, verify_base};
+use countersign_engine::build::{Build, Builder, Prepared, SOURCE_POLICY_VARIABLE, verify_base};
 use countersign_registry::reference::ImageReference;
 use futures_util::future::try_join_all;
 
@@ -25,16 +25,29 @@ use crate::unsigned;
 use crate::variable;
 
 /// Verifies, builds, and gives the bases their tags.
-pub(super) fn run(job: &Job) -> anyhow::Result<ExitStatus> {
-    let builder = engine::builder(job);
-    let flags = flags::read(job, builder)?;
+pub(super) fn run(job: Job) -> anyhow::Result<ExitStatus> {
+    let builder = engine::builder(&job);
+    let flags = flags::read(&job, builder)?;
+    let is_piped = flags.context == "-" || flags.file.as_deref() == Some("-");
     let build = Build::read(flags, Box::new(io::stdin()))?;
+    if !is_piped && build.uses().iter().all(|image| is_free(&image.reference, &job)) {
+        return job.hand_over();
+    }
+    verified(&job, builder, &build)
+}
+
+/// Whether nothing asks for trust of this image: trust is off, and the system's policy requires it of others.
+fn is_free(image: &ImageReference, job: &Job) -> bool {
+    job.required.as_ref().is_some_and(|required| required.of(image).is_none())
+}
+
+fn verified(job: &Job, builder: Builder, build: &Build) -> anyhow::Result<ExitStatus> {
     for image in build.uses() {
         unsigned::admit_name(&image.reference, &job.app)?;
     }
     let images = build.unresolved();
     let pins = job.block_on(pin(&images, job)).map_err(|error| unprocessed(error, &images))?;
-    job.block_on(look_for_triggers(&build, &pins, job))?;
+    job.block_on(look_for_triggers(build, &pins, job))?;
     let mut prepared = build.write(&pins)?;
     let args = flags::args(job, &prepared);
     let mut command = job.engine.real().command();
@@ -59,8 +72,19 @@ pub(super) fn run(job: &Job) -> anyhow::Result<ExitStatus> {
 
 /// What each reference means by the word of its publisher.
 async fn pin(images: &[ImageReference], job: &Job) -> anyhow::Result<BTreeMap<ImageReference, Digest>> {
-    let trusted = resolve(images, &job.app).await?;
-    Ok(images.iter().cloned().zip(trusted.into_iter().map(|trusted| trusted.digest)).collect())
+    let (free, bound): (Vec<_>, Vec<_>) = images.iter().cloned().partition(|image| is_free(image, job));
+    let trusted = resolve(&bound, &job.app).await?;
+    let mut pins: BTreeMap<_, _> =
+        bound.into_iter().zip(trusted.into_iter().map(|trusted| trusted.digest)).collect();
+    for image in free {
+        let digest = unsigned::by_registry(&image, &job.app).await?;
+        job.printer().warn(format_args!(
+            "`{}` is not looked up, for trust is off and the system's policy requires none of it; the registry says that it is {digest}",
+            image.familiar()
+        ));
+        pins.insert(image, digest);
+    }
+    Ok(pins)
 }
 
 /// Puts the promise of the first content trust before Docker's later words for an image that nobody signed.
@@ -97,13 +121,13 @@ async fn look_for_triggers(
 fn tag_bases(job: &Job, prepared: &Prepared) {
     for (tagged, pinned) in &prepared.bases {
         let familiar = tagged.familiar();
-        let is_here = matches!(job.engine.id(&job.engine.name_of(pinned)), Ok(Some(_)));
+        let is_here = matches!(job.id(&job.engine.name_of(pinned)), Ok(Some(_)));
         // A reference with a digest of its own has the tag that its digest was compared with.
         let Some(tag) = tagged.tag().filter(|_| is_here) else { continue };
         let tagging = || {
             let tagged = tagged.without_suffix().with_tag(tag)?;
             job.printer().tell(format_args!("Tagging {} as {}", pinned.familiar(), tagged.familiar()));
-            job.engine.tag(pinned, &tagged).context("the base was not tagged")
+            job.tag(pinned, &tagged).context("the base was not tagged")
         };
         if let Err(error) = tagging() {
             job.printer()

@@ -1,19 +1,23 @@
 //! A command of Docker or podman: whether trust is on, what is done about it, and who does it.
 
+use std::cell::OnceCell;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::images::EngineCli;
 use super::job::{Job, UsageError, usage_of};
 use super::line::{LineError, read};
+use super::program::EngineCli;
 use super::real::{Real, SWITCH};
+use super::required::{Required, SwitchedOff};
 use super::verbs::{Covered, Found, Verb};
 use super::words::Manner;
 use super::{Kind, learn, own, plugin, reading, switch, unsigned, words};
 use crate::exit::ExitStatus;
 use crate::output::Printer;
+use crate::policy::PolicyError;
+use crate::{SYSTEM_POLICY, report};
 
 /// A command of Docker or podman.
 #[derive(Clone, Debug)]
@@ -52,42 +56,62 @@ impl Call {
         let concerns = |arg: &OsString| {
             arg.as_bytes().starts_with(b"--disable-content-trust") || arg == "trust" || arg == "push"
         };
-        if !on && !self.args.iter().any(concerns) {
+        // What the system's policy requires, nothing switches off.
+        let switches = self.args.iter().any(|arg| arg.as_bytes().starts_with(b"--disable-content-trust"));
+        let required = if on && !switches { Ok(None) } else { Required::load(Path::new(SYSTEM_POLICY)) };
+        if !on && matches!(required, Ok(None)) && !self.args.iter().any(concerns) {
             return match Real::find(self.kind.name()) {
                 Ok(real) => self.hand_over(&real),
                 Err(error) => self.fail(&error.to_string()),
             };
         }
-        self.look_closely(on)
+        self.look_closely(on, required)
     }
 
-    fn look_closely(self, on: bool) -> ExitStatus {
+    fn look_closely(self, on: bool, required: Result<Option<Required>, PolicyError>) -> ExitStatus {
+        let is_strict = on || !matches!(required, Ok(None));
         let real = match Real::find(self.kind.name()) {
             Ok(real) => real,
             Err(error) => return self.fail(&error.to_string()),
         };
         let found = self.kind.find(&self.args, &mut || {
-            if on || self.asks_for_trust() { learn::ask(&real, "") } else { Vec::new() }
+            if is_strict || self.asks_for_trust() { learn::ask(&real, "") } else { Vec::new() }
         });
         let found = match found {
             Ok(found) => found,
-            Err(error) => return self.cannot_tell(&error, "", on, &real),
+            Err(error) => return self.cannot_tell(&error, "", is_strict, &real),
         };
-        match found.verb {
-            Verb::Trust => plugin::trust(&self.args),
-            Verb::Passes => self.hand_over(&real),
-            Verb::Refused(_) if !on => self.hand_over(&real),
-            Verb::Refused(way) => self.refuse(&found.words, way),
-            Verb::Covered(covered) => self.covered(covered, found, on, &real),
+        match (found.verb, required) {
+            (Verb::Trust, _) => plugin::trust(&self.args),
+            (Verb::Passes, _) => self.hand_over(&real),
+            (Verb::Refused(_), Ok(None)) if !on => self.hand_over(&real),
+            // Nobody knows what it requires.
+            (Verb::Refused(_) | Verb::Covered(_), Err(error)) => {
+                self.fail(&format!("{}; nothing was done", report::one_line(&error)))
+            }
+            (Verb::Refused(_), Ok(Some(required))) => {
+                let by = required.first();
+                self.refuse(&found.words, &format!("no variable switches off what {by} requires"))
+            }
+            (Verb::Refused(way), Ok(None)) => self.refuse(&found.words, way),
+            (Verb::Covered(covered), Ok(required)) => self.covered(covered, found, on, required, &real),
         }
     }
 
-    fn covered(self, covered: Covered, found: Found, on: bool, real: &Real) -> ExitStatus {
+    fn covered(
+        self,
+        covered: Covered,
+        found: Found,
+        on: bool,
+        required: Option<Required>,
+        real: &Real,
+    ) -> ExitStatus {
         // What is typed is Docker's, what is run may be podman.
         let kind = if self.kind == Kind::Docker && real.is_podman() { Kind::Podman } else { self.kind };
         let (flags, order) = reading(kind, covered);
         // With trust off, an unknown flag is nobody's business here.
-        let may_ask = on || self.asks_for_trust();
+        let is_strict = on || required.is_some();
+        let may_ask = is_strict || self.asks_for_trust();
         let mut learned = None;
         let mut learn = || {
             let ask = || {
@@ -99,7 +123,7 @@ impl Call {
         };
         let line = match read(&self.args, found.rest, &flags, order, &mut learn) {
             Ok(line) => line,
-            Err(error) => return self.cannot_tell(&error, &found.words, on, real),
+            Err(error) => return self.cannot_tell(&error, &found.words, is_strict, real),
         };
         if line.is_on("help") {
             return self.hand_over(real);
@@ -108,6 +132,23 @@ impl Call {
             Ok(on) => on,
             Err(value) => return self.bad_switch(&value, &found.words),
         };
+        let manner = match covered {
+            Covered::Run => Manner::Run,
+            Covered::ServiceCreate | Covered::ServiceUpdate => Manner::Service,
+            _ => Manner::Plain,
+        };
+        let required = required.filter(|_| !on);
+        let by = required.as_ref().and_then(|required| required.by(kind, covered, &line, &self.args));
+        if let Some(by) = by.clone().filter(|_| line.last(switch::FLAG).is_some()) {
+            let printer = Printer::of_process(false);
+            return ExitStatus::Dockers(words::tell(
+                &SwitchedOff(by).into(),
+                manner,
+                self.kind.name(),
+                &printer,
+            ));
+        }
+        let on = on || by.is_some();
         let args = own::without(&self.args, &line, &[switch::FLAG, own::ENGINE]);
         if !on {
             if covered == Covered::Push {
@@ -127,21 +168,21 @@ impl Call {
         // Docker's `push` is never quiet when it signs.
         let is_quiet = self.quiet || (line.is_on("quiet") && covered != Covered::Push);
         let printer = Arc::new(Printer::of_process(is_quiet));
-        let manner = match covered {
-            Covered::Run => Manner::Run,
-            Covered::ServiceCreate | Covered::ServiceUpdate => Manner::Service,
-            _ => Manner::Plain,
-        };
         let config = found.config.as_ref().map(PathBuf::from).or(self.config);
         let start = Job::start(config, &printer);
         let outcome = start.and_then(|(app, runtime)| {
-            Job { engine, name: self.name, args, found, line, app, runtime }.run(covered)
+            let daemon = OnceCell::new();
+            Job { engine, name: self.name, args, found, line, app, runtime, required, daemon }.run(covered)
         });
         outcome.unwrap_or_else(|error| {
             if let Some(usage) = error.downcast_ref::<UsageError>() {
                 return usage.tell(self.kind, &printer);
             }
-            ExitStatus::Dockers(words::tell(&error, manner, self.kind.name(), &printer))
+            let code = words::tell(&error, manner, self.kind.name(), &printer);
+            if let Some(by) = by {
+                printer.hint(format_args!("trust is on because {by} requires it"));
+            }
+            ExitStatus::Dockers(code)
         })
     }
 

@@ -2,14 +2,13 @@
 //!
 //! Source: docker/cli `cli/command/container/{create,run}.go`.
 
-use std::ffi::OsString;
-
 use anyhow::Context as _;
 use countersign_registry::reference::ImageReference;
 use thiserror::Error;
 
-use super::images::{EngineCliError, Show, flag_word};
+use super::line::Given;
 use super::mount::ImageMount;
+use super::program::Show;
 use super::{Job, Kind, named};
 use crate::exit::ExitStatus;
 use crate::refusal::Refusal;
@@ -134,11 +133,11 @@ fn meaning(job: &Job, word: &str) -> anyhow::Result<Meaning> {
         if hex.len() == 64 {
             return Ok(Meaning::Itself(word.to_owned()));
         }
-        return Ok(Meaning::Itself(local_id(job, word, hex)?.ok_or(NoSuchId(word.to_owned()))?));
+        return Ok(Meaning::Itself(job.whole_id(word, hex)?.ok_or(NoSuchId(word.to_owned()))?));
     }
     if is_hex(word)
         && (SHORT_ID..=64).contains(&word.len())
-        && let Some(id) = local_id(job, word, word)?
+        && let Some(id) = job.whole_id(word, word)?
     {
         return Ok(Meaning::Itself(id));
     }
@@ -172,7 +171,7 @@ fn with_local_name(job: &Job, error: anyhow::Error) -> anyhow::Error {
     if !is_unsigned && !is_of_this_machine {
         return error;
     }
-    match job.engine.id(name) {
+    match job.id(name) {
         Ok(Some(id)) => error.context(IsLocal { name: name.to_owned(), id }),
         _ => error,
     }
@@ -183,21 +182,14 @@ fn with_local_name(job: &Job, error: anyhow::Error) -> anyhow::Error {
 #[error("`{0}` is the id of no image here; nothing was started")]
 struct NoSuchId(String);
 
-/// The full id of the local image whose id begins so.
-fn local_id(job: &Job, word: &str, hex: &str) -> Result<Option<String>, EngineCliError> {
-    let id = job.engine.id(word)?;
-    // An image that has this as its name is another matter.
-    Ok(id.filter(|id| id.strip_prefix("sha256:").is_some_and(|full| full.starts_with(hex))))
-}
-
 /// Sees to it that the engine has the image.
 fn provide(job: &Job, trusted: &Trusted, when: When) -> anyhow::Result<()> {
     let (pinned, familiar, printer) = (&trusted.pinned, trusted.tagged.familiar(), job.printer());
     if when == When::Never {
         return Ok(());
     }
-    let here = job.engine.id(&job.engine.name_of(pinned))?;
-    let tagged = job.engine.id(&job.engine.tag_of(&trusted.tagged))?;
+    let here = job.id(&job.engine.name_of(pinned))?;
+    let tagged = job.id(&job.engine.tag_of(&trusted.tagged))?;
     let is_other = tagged.is_some() && tagged != here;
     if is_other {
         printer.say(format_args!(
@@ -214,16 +206,15 @@ fn provide(job: &Job, trusted: &Trusted, when: When) -> anyhow::Result<()> {
     let show = if printer.is_quiet() { Show::Nothing } else { Show::Stderr };
     let flags = pull_flags(job);
     let failed = || format!("cannot pull `{}`; nothing was started", pinned.familiar());
-    job.engine.pull(pinned, &flags, show).with_context(failed)?;
+    job.pull(pinned, &flags, show).with_context(failed)?;
     printer.tell(format_args!("Tagging {} as {familiar}", pinned.familiar()));
-    job.engine.tag(pinned, &trusted.tagged).with_context(|| format!("cannot tag `{familiar}`"))
+    job.tag(pinned, &trusted.tagged).with_context(|| format!("cannot tag `{familiar}`"))
 }
 
-fn pull_flags(job: &Job) -> Vec<OsString> {
+fn pull_flags(job: &Job) -> Vec<&Given> {
     let is_about_the_pull = |name: &str| match job.engine.kind() {
         Kind::Docker => name == "platform",
         Kind::Podman => PODMAN_PULL.contains(&name),
     };
-    let flags = job.line.flags.iter().filter(|flag| is_about_the_pull(&flag.name));
-    flags.map(|flag| flag_word(&flag.name, flag.value.as_deref())).collect()
+    job.line.flags.iter().filter(|flag| is_about_the_pull(&flag.name)).collect()
 }

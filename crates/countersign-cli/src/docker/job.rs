@@ -1,25 +1,29 @@
 //! A covered command under trust: what it needs, and how it ends.
 
+use std::cell::OnceCell;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context as _;
 use countersign_client::passphrase::Tries;
+use countersign_engine::docker::DockerEngine;
 use countersign_registry::reference::ReferenceError;
 use thiserror::Error;
 use tokio::runtime::{Builder, Runtime};
 
-use super::images::EngineCli;
 use super::line::Line;
+use super::program::EngineCli;
 use super::prompt::DockerTerminal;
+use super::required::Required;
 use super::verbs::{Covered, Found};
-use super::{Kind, build, container, publish, pull, swarm};
+use super::{Kind, build, container, daemon, publish, pull, swarm};
 use crate::app::App;
 use crate::args::Global;
 use crate::context::Context;
 use crate::exit::ExitStatus;
 use crate::output::Printer;
+use crate::terminal::watch_signals;
 use crate::{SYSTEM_POLICY, log, variable};
 
 /// A covered command under trust.
@@ -31,6 +35,10 @@ pub(super) struct Job {
     pub(super) line: Line,
     pub(super) app: App,
     pub(super) runtime: Runtime,
+    /// The system's policy, where trust is on for no other reason.
+    pub(super) required: Option<Required>,
+    /// The daemon, once it was looked for.
+    pub(super) daemon: OnceCell<Option<DockerEngine>>,
 }
 
 impl Job {
@@ -44,17 +52,26 @@ impl Job {
     }
 
     pub(super) fn run(self, covered: Covered) -> anyhow::Result<ExitStatus> {
+        // The others become the engine's program, which is to find signals as they were, or wait for it to end.
+        if matches!(covered, Covered::Pull | Covered::Push | Covered::PluginPush) {
+            watch_signals();
+        }
         match covered {
             Covered::Pull => pull::run(&self),
             Covered::Push => publish::push(&self),
             Covered::Run | Covered::Create => container::run(self),
-            Covered::Build => build::run(&self),
+            Covered::Build => build::run(self),
             Covered::ServiceCreate => swarm::create(self),
             Covered::ServiceUpdate => swarm::update(self),
             Covered::PluginInstall => swarm::install(self),
             Covered::PluginUpgrade => swarm::upgrade(self),
             Covered::PluginPush => publish::push_plugin(&self),
         }
+    }
+
+    /// The daemon, if it may be asked itself. Without one the engine's program is run.
+    pub(super) fn daemon(&self) -> Option<&DockerEngine> {
+        self.daemon.get_or_init(|| daemon::of(self)).as_ref()
     }
 
     pub(super) fn block_on<T>(&self, future: impl Future<Output = T>) -> T {

@@ -12,7 +12,7 @@ use std::thread;
 use serde::Serialize;
 
 use super::flags;
-use super::line::{Order, read};
+use super::line::{Order, parse_bool, read};
 use crate::commands::trust::Face;
 use crate::exit::ExitStatus;
 use crate::output::Printer;
@@ -86,7 +86,7 @@ impl Plugin {
         if rest.is_empty() {
             rest.push("--help".into());
         }
-        args.extend(rest);
+        args.extend(if self.name == "trust" { without_values_of_switches(rest) } else { rest });
         let face = if self.name == "trust" { Face::Docker } else { Face::Own };
         match run_own(args, face) {
             // Docker's commands know one code for all that goes wrong.
@@ -107,6 +107,29 @@ impl Plugin {
         let printed = serde_json::to_string(&metadata).map(|text| Printer::of_process(false).data(text));
         if matches!(printed, Ok(Ok(()))) { ExitStatus::Success } else { ExitStatus::Failure }
     }
+}
+
+/// The switches of `docker trust`.
+const SWITCHES: [&str; 6] = ["--pretty", "--yes", "-y", "--force", "-f", "--local"];
+
+/// Words in which switches have no values: `--pretty=true` is `--pretty`, and `--pretty=false` nothing.
+///
+/// Source: Go `spf13/pflag`.
+fn without_values_of_switches(words: Vec<OsString>) -> Vec<OsString> {
+    let mut is_over = false;
+    let plain = words.into_iter().filter_map(|word| {
+        is_over |= word == "--";
+        let switch = word.to_str().and_then(|text| text.split_once('=')).filter(|_| !is_over);
+        match switch
+            .filter(|(name, _)| SWITCHES.contains(name))
+            .map(|(name, value)| (name, parse_bool(value)))
+        {
+            Some((name, Some(true))) => Some(name.into()),
+            Some((_, Some(false))) => None,
+            _ => Some(word),
+        }
+    });
+    plain.collect()
 }
 
 /// Ends when Docker does.

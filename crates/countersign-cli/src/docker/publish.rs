@@ -12,7 +12,8 @@ use countersign_core::name::{Gun, TargetName};
 use countersign_registry::reference::{DEFAULT_TAG, ImageReference};
 use thiserror::Error;
 
-use super::images::{SentLine, flag_word};
+use super::line::Given;
+use super::program::{SentLine, flag_word};
 use super::{Job, Kind, reference};
 use crate::commands::push;
 use crate::exit::ExitStatus;
@@ -70,11 +71,9 @@ fn push_of_docker(job: &Job, words: &[&str]) -> anyhow::Result<ExitStatus> {
     let gun = image.gun();
     let publisher = prepare(job, &gun, image.tag())?;
     // What is signed is what the engine says that it sent, so it may not be quiet.
-    let flags = job.line.flags.iter().filter(|flag| flag.name != "quiet");
-    let mut args: Vec<OsString> = flags.map(|flag| flag_word(&flag.name, flag.value.as_deref())).collect();
-    args.push(image.familiar().into());
+    let flags: Vec<&Given> = job.line.flags.iter().filter(|flag| flag.name != "quiet").collect();
     let failed = || format!("cannot push `{}`; nothing was signed", image.familiar());
-    let sent = job.engine.push(words, &args).with_context(failed)?;
+    let sent = job.push(words, &flags, &image).with_context(failed)?;
     for one in settled(sent, image.tag())? {
         let tagged = image.without_suffix().with_tag(&one.tag)?;
         sign(job, &publisher, &tagged, one.digest, one.size)?;

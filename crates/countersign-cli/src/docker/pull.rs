@@ -2,12 +2,11 @@
 //!
 //! Source: docker/cli `cli/command/image/{pull,trust}.go`.
 
-use std::ffi::OsString;
-
 use anyhow::Context as _;
 use countersign_engine::Pinned;
 
-use super::images::{Show, flag_word};
+use super::line::Given;
+use super::program::Show;
 use super::{Job, Kind, named};
 use crate::exit::ExitStatus;
 use crate::refusal::Refusal;
@@ -69,7 +68,7 @@ fn place_all(job: &Job, trusted: &[Trusted]) -> anyhow::Result<()> {
         }
         fetch(job, pinned)?;
         job.printer().tell(format_args!("Tagging {} as {familiar}", pinned.familiar()));
-        job.engine.tag(pinned, &one.tagged).with_context(|| format!("cannot tag `{familiar}`"))?;
+        job.tag(pinned, &one.tagged).with_context(|| format!("cannot tag `{familiar}`"))?;
     }
     Ok(())
 }
@@ -78,13 +77,12 @@ fn fetch(job: &Job, pinned: &Pinned) -> anyhow::Result<()> {
     let is_quiet = job.line.is_on("quiet");
     let show = if is_quiet && job.engine.kind() == Kind::Docker { Show::Nothing } else { Show::Itself };
     let unchanged = || format!("cannot pull `{}`; no tag was changed", pinned.familiar());
-    job.engine.pull(pinned, &flags(job), show).with_context(unchanged)
+    job.pull(pinned, &flags(job), show).with_context(unchanged)
 }
 
 /// What its user said of the pull, without what is about the tags.
-fn flags(job: &Job) -> Vec<OsString> {
-    let kept = job.line.flags.iter().filter(|flag| flag.name != "all-tags");
-    kept.map(|flag| flag_word(&flag.name, flag.value.as_deref())).collect()
+fn flags(job: &Job) -> Vec<&Given> {
+    job.line.flags.iter().filter(|flag| flag.name != "all-tags").collect()
 }
 
 /// Docker says at the end what was pulled; podman has said its id.

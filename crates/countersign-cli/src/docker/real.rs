@@ -94,6 +94,12 @@ impl Real {
         read.is_ok() && start.starts_with(b"#!") && start.windows(6).any(|word| word == b"podman")
     }
 
+    /// Whether it is docker and nothing before it: no script, and no link to a program that is called otherwise.
+    pub(crate) fn is_docker_itself(&self) -> bool {
+        let target = self.path.canonicalize().unwrap_or_default();
+        target.file_name().is_some_and(|name| name == "docker") && !is_script(&target)
+    }
+
     /// What the program says of its version: `Docker version 28.2.2, build e6534b4`.
     pub(crate) fn version(&self) -> Option<String> {
         let output =

@@ -1,39 +1,29 @@
-//! Short names, as podman completes them: by its aliases, or by the one registry that it searches. Never by a guess.
+//! Names as podman completes them, by what its files say on this machine.
 //!
-//! Source: containers/image `docs/containers-registries.conf.5.md`, `pkg/shortnames`.
+//! Source: containers/image `docs/containers-registries.conf.5.md`.
 
-use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
+use countersign_engine::podman::{ShortNameError, ShortNames, has_registry};
 use countersign_registry::reference::{ImageReference, ReferenceError};
-use serde::Deserialize;
 use thiserror::Error;
 
 /// Largest file of registries, in bytes.
 const FILE_BYTES: u64 = 1 << 20;
 
-/// What podman's configuration says of names without a registry.
-#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq)]
-#[serde(default)]
-struct ShortNames {
-    #[serde(rename = "unqualified-search-registries")]
-    search: Option<Vec<String>>,
-    aliases: BTreeMap<String, String>,
-}
-
 /// A name that is not known to mean one image.
 #[derive(Debug, Error)]
-pub(super) enum ShortNameError {
+pub(super) enum NameError {
     /// Nothing says where it is, or several things do.
     #[error("short name `{name}` {why}; nothing was done")]
     Ambiguous {
-        /// The name.
+        /// The name, without tag and digest.
         name: String,
         /// What the configuration makes of it.
-        why: String,
+        why: ShortNameError,
     },
     /// The configuration cannot be read.
     #[error("`{}`, which says what short names mean, cannot be used: {why}; nothing was done", path.display())]
@@ -49,77 +39,55 @@ pub(super) enum ShortNameError {
 }
 
 /// The image that `word` names for podman.
-pub(super) fn reference(word: &str) -> Result<ImageReference, ShortNameError> {
+pub(super) fn reference(word: &str) -> Result<ImageReference, NameError> {
     let image = ImageReference::parse(word)?;
     if has_registry(word) {
         return Ok(image);
     }
-    let names = ShortNames::load(&crate::variable)?;
-    Ok(ImageReference::parse(&names.complete(word)?)?)
+    let names = load(&crate::variable)?;
+    names.reference(word).map_err(|why| match why {
+        ShortNameError::Reference(error) => NameError::Reference(error),
+        why => {
+            let end = word.find([':', '@']).unwrap_or(word.len());
+            NameError::Ambiguous { name: word[..end].to_owned(), why }
+        }
+    })
 }
 
-/// Source: distribution `reference/normalize.go` (`splitDockerDomain`).
-fn has_registry(word: &str) -> bool {
-    let first = word.split_once('/').map_or("", |(first, _)| first);
-    first.contains(['.', ':']) || first == "localhost" || first.bytes().any(|byte| byte.is_ascii_uppercase())
-}
-
-impl ShortNames {
-    /// Reads what podman reads, in its order: later files win.
-    fn load(variable: &dyn Fn(&str) -> Option<OsString>) -> Result<Self, ShortNameError> {
-        let home = variable("HOME").map(PathBuf::from);
-        let named = ["CONTAINERS_REGISTRIES_CONF", "REGISTRIES_CONFIG_PATH"].into_iter().find_map(variable);
-        let own = home.as_ref().map(|home| home.join(".config/containers"));
-        let system = PathBuf::from("/etc/containers");
-        let main = match (&named, &own) {
-            (Some(path), _) => PathBuf::from(path),
-            (None, Some(own)) if own.join("registries.conf").exists() => own.join("registries.conf"),
-            _ => system.join("registries.conf"),
-        };
-        let mut names = Self::default();
-        names.add(&main)?;
-        // A file that a variable names stands alone.
-        if named.is_none() {
-            for dir in [Some(system), own].into_iter().flatten() {
-                for file in drop_ins(&dir.join("registries.conf.d")) {
-                    names.add(&file)?;
-                }
+/// Reads what podman reads, in its order: later files win.
+pub(super) fn load(variable: &dyn Fn(&str) -> Option<OsString>) -> Result<ShortNames, NameError> {
+    let home = variable("HOME").map(PathBuf::from);
+    let named = ["CONTAINERS_REGISTRIES_CONF", "REGISTRIES_CONFIG_PATH"].into_iter().find_map(variable);
+    let own = home.as_ref().map(|home| home.join(".config/containers"));
+    let system = PathBuf::from("/etc/containers");
+    let main = match (&named, &own) {
+        (Some(path), _) => PathBuf::from(path),
+        (None, Some(own)) if own.join("registries.conf").exists() => own.join("registries.conf"),
+        _ => system.join("registries.conf"),
+    };
+    let mut names = ShortNames::default();
+    add(&mut names, &main)?;
+    // A file that a variable names stands alone.
+    if named.is_none() {
+        for dir in [Some(system), own].into_iter().flatten() {
+            for file in drop_ins(&dir.join("registries.conf.d")) {
+                add(&mut names, &file)?;
             }
         }
-        Ok(names)
     }
+    Ok(names)
+}
 
-    fn add(&mut self, path: &Path) -> Result<(), ShortNameError> {
-        let unusable = |why: String| ShortNameError::Configuration { path: path.to_owned(), why };
-        let mut text = String::new();
-        match File::open(path).and_then(|file| file.take(FILE_BYTES).read_to_string(&mut text)) {
-            Ok(_) => {}
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-            Err(error) => return Err(unusable(error.to_string())),
-        }
-        let more: Self = toml::from_str(&text).map_err(|error| unusable(error.message().to_owned()))?;
-        self.search = more.search.or(self.search.take());
-        self.aliases.extend(more.aliases);
-        Ok(())
+fn add(names: &mut ShortNames, path: &Path) -> Result<(), NameError> {
+    let unusable = |why: String| NameError::Configuration { path: path.to_owned(), why };
+    let mut text = String::new();
+    match File::open(path).and_then(|file| file.take(FILE_BYTES).read_to_string(&mut text)) {
+        Ok(_) => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(unusable(error.to_string())),
     }
-
-    /// The whole name.
-    fn complete(&self, word: &str) -> Result<String, ShortNameError> {
-        let end = word.find('@').unwrap_or(word.len());
-        let end = word[..end].find(':').unwrap_or(end);
-        let (name, rest) = word.split_at(end);
-        if let Some(alias) = self.aliases.get(name) {
-            return Ok(format!("{alias}{rest}"));
-        }
-        let ambiguous = |why: String| ShortNameError::Ambiguous { name: name.to_owned(), why };
-        match self.search.as_deref().unwrap_or_default() {
-            [registry] => Ok(format!("{registry}/{word}")),
-            [] => Err(ambiguous(
-                "has no registry, and podman's configuration has neither an alias for it nor a registry to search".to_owned(),
-            )),
-            several => Err(ambiguous(format!("may be in any of {}", several.join(", ")))),
-        }
-    }
+    names.add(toml::from_str(&text).map_err(|error| unusable(error.message().to_owned()))?);
+    Ok(())
 }
 
 fn drop_ins(dir: &Path) -> Vec<PathBuf> {
@@ -134,36 +102,6 @@ fn drop_ins(dir: &Path) -> Vec<PathBuf> {
 mod tests {
     use super::*;
 
-    fn names(text: &str) -> ShortNames {
-        toml::from_str(text).expect("a configuration")
-    }
-
-    #[test]
-    fn short_name_has_one_meaning_or_none() {
-        let names = names(
-            "unqualified-search-registries = [\"quay.example\"]\n[aliases]\n\"centos\" = \"quay.io/centos/centos\"",
-        );
-        assert_eq!(names.complete("centos:9").expect("an alias"), "quay.io/centos/centos:9");
-        assert_eq!(names.complete("a/b").expect("one registry"), "quay.example/a/b");
-        let digest = format!("a@sha256:{}", "0".repeat(64));
-        assert_eq!(names.complete(&digest).expect("one registry"), format!("quay.example/{digest}"));
-        for text in
-            ["", "unqualified-search-registries = []", "unqualified-search-registries = [\"a.io\", \"b.io\"]"]
-        {
-            assert!(self::names(text).complete("app").is_err(), "{text}");
-        }
-    }
-
-    #[test]
-    fn names_with_a_registry_are_whole() {
-        for whole in ["docker.io/app", "localhost/app", "localhost:5000/app", "r.example/a/b"] {
-            assert!(has_registry(whole), "{whole}");
-        }
-        for short in ["app", "app:1.4", "team/app", "app@sha256:00"] {
-            assert!(!has_registry(short), "{short}");
-        }
-    }
-
     #[test]
     fn later_file_wins_and_an_unreadable_one_stops() {
         let home = tempfile::tempdir().expect("a directory");
@@ -176,10 +114,11 @@ mod tests {
         write("20.conf", "[aliases]\n\"x\" = \"d.io/x\"");
         write("30.txt", "not read");
         let variable = |name: &str| (name == "HOME").then(|| home.path().as_os_str().to_owned());
-        let names = ShortNames::load(&variable).expect("readable");
-        assert_eq!(names.complete("x").expect("an alias"), "d.io/x");
-        assert_eq!(names.complete("no-alias-has-this").expect("one registry"), "c.io/no-alias-has-this");
+        let names = load(&variable).expect("readable");
+        assert_eq!(names.reference("x").expect("an alias").to_string(), "d.io/x");
+        let found = names.reference("no-alias-has-this").expect("one registry");
+        assert_eq!(found.to_string(), "c.io/no-alias-has-this");
         write("40.conf", "= broken");
-        assert!(matches!(ShortNames::load(&variable), Err(ShortNameError::Configuration { .. })));
+        assert!(matches!(load(&variable), Err(NameError::Configuration { .. })));
     }
 }

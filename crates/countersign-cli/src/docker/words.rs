@@ -7,9 +7,10 @@ use std::error::Error;
 use countersign_client::remote::FetchError;
 use countersign_client::updater::{DelegationFault, UpdateError};
 use countersign_core::trust::TrustError;
+use countersign_engine::EngineError;
 
 use super::container::IsLocal;
-use super::images::EngineCliError;
+use super::program::EngineCliError;
 use crate::hint::hint;
 use crate::output::Printer;
 use crate::refusal::{Refusal, Unverified};
@@ -70,6 +71,13 @@ fn text(error: &anyhow::Error, skip: usize) -> (String, Vec<String>) {
     let update = error.chain().find_map(|link| link.downcast_ref::<UpdateError>());
     if let (Some(gun), Some(text)) = (gun, update.and_then(|update| of_update(update, error))) {
         return (text.replace("<GUN>", gun.as_str()), causes(1));
+    }
+    if let Some(at) = error.chain().position(<dyn Error>::is::<EngineError>).filter(|at| *at > skip) {
+        // The engine's words, and then what that means.
+        let said = error.chain().nth(at).map(ToString::to_string).unwrap_or_default();
+        let mut notes = causes(at + 1);
+        notes.insert(0, first);
+        return (said, notes);
     }
     match error.chain().find_map(|link| link.downcast_ref()) {
         Some(EngineCliError::Shown { .. }) => (first, Vec::new()),

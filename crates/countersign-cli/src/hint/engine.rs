@@ -34,7 +34,7 @@ pub(super) fn daemon(error: &DaemonError) -> Option<String> {
         | DaemonError::SecondDigest { .. }
         | DaemonError::OtherTag { .. }
         | DaemonError::OtherImage { .. } => {
-            "another image may have got this tag while it was pushed; push again, or push with `--engine local`"
+            "another image may have got this tag while it was pushed; push again, or with `countersign push --engine local`"
         }
         _ => return None,
     };

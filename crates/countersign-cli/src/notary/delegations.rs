@@ -63,7 +63,8 @@ fn rows(role: &Delegation, keys: &[String]) -> Vec<[String; 4]> {
 pub(super) async fn add(face: &Face) -> Outcome {
     let words = &face.line().words;
     let paths = paths(face);
-    if words.len() < 2 || (words.len() == 2 && paths.is_empty()) {
+    let has_paths = face.line().is_given("paths") || face.line().is_on("all-paths");
+    if words.len() < 2 || (words.len() == 2 && !has_paths) {
         return Err(Fatal::usage(
             "must specify the Global Unique Name and the role of the delegation along with the public key certificate paths \
              and/or a list of paths to add",
@@ -81,14 +82,14 @@ pub(super) async fn add(face: &Face) -> Outcome {
         };
         changes.push(Change::EditDelegation { role: role.clone(), edit });
     }
-    if !paths.is_empty() {
+    if has_paths {
         let edit = DelegationEdit { add_paths: paths.clone(), ..DelegationEdit::default() };
         changes.push(Change::EditDelegation { role: role.clone(), edit });
     }
     face.changes(&gun).add(&changes, face.now()).await?;
     let ids: Vec<_> =
         keys.iter().map(|key| key.canonical_id().unwrap_or_else(|_| key.id()).to_string()).collect();
-    let with = with_keys(&ids) + &with_paths(&paths);
+    let with = with_keys(&ids) + &if has_paths { with_paths(&paths) } else { String::new() };
     say(format_args!(
         "\nAddition of delegation role {role} {with}to repository \"{gun}\" staged for next publish.\n"
     ))?;
@@ -108,11 +109,16 @@ pub(super) async fn remove(face: &Face) -> Outcome {
     let role = delegation(face.word(1), "")?;
     let keys = words[2..].iter().map(|id| key_id(id)).collect::<Outcome<Vec<_>>>()?;
     let (paths, all_paths) = (line.texts("paths"), line.is_on("all-paths"));
-    if keys.is_empty() && paths.is_empty() && !all_paths {
+    let has_paths = line.is_given("paths");
+    if keys.is_empty() && !has_paths && !all_paths {
         return remove_whole(face, role).await;
     }
     let ids: Vec<_> = words[2..].to_vec();
-    let with_paths = if all_paths { "with all paths, ".to_owned() } else { with_paths(&paths) };
+    let with_paths = match (all_paths, has_paths) {
+        (true, _) => "with all paths, ".to_owned(),
+        (false, true) => with_paths(&paths),
+        (false, false) => String::new(),
+    };
     let edit = DelegationEdit {
         remove_keys: keys,
         remove_paths: if all_paths { Vec::new() } else { paths },
@@ -213,7 +219,7 @@ fn with_keys(ids: &[String]) -> String {
 
 fn with_paths(paths: &[String]) -> String {
     let paths: Vec<_> = paths.iter().map(|path| shown(path)).collect();
-    if paths.is_empty() { String::new() } else { format!("with paths [{}], ", paths.join("\n")) }
+    format!("with paths [{}], ", paths.join("\n"))
 }
 
 fn shown(path: &str) -> String {

@@ -1,6 +1,6 @@
 //! What the commands run with: keys, trust servers, staged changes.
 
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
@@ -25,19 +25,22 @@ use rustls_pki_types::pem::PemObject as _;
 
 use super::fatal::{Fatal, Outcome};
 use super::line::Line;
+use super::log;
 use super::settings::Settings;
 use super::tell;
 use crate::docker::DockerTerminal;
 use crate::policy::{Origin, Policy};
 use crate::refusal::by_policy;
+use crate::report::one_line;
 use crate::terminal::Person as _;
 use crate::time;
+
+const TLS: &str = "unable to configure TLS: ";
 
 /// One run of a command.
 pub(super) struct Face {
     line: Line,
     settings: Settings,
-    policy: Policy,
     now: DateTime,
     keys: OnceLock<Arc<DirKeyStore>>,
 }
@@ -47,9 +50,7 @@ impl Face {
     pub(super) fn load(line: Line) -> Outcome<Self> {
         let home = crate::variable("HOME").filter(|home| !home.is_empty()).map(PathBuf::from);
         let settings = Settings::load(&line, home.as_deref())?;
-        let policy = Policy::of_system_with(Path::new(crate::SYSTEM_POLICY), settings.pinning()?);
-        let policy = policy.map_err(|error| Fatal::of(&error))?;
-        Ok(Self { line, settings, policy, now: time::now(), keys: OnceLock::new() })
+        Ok(Self { line, settings, now: time::now(), keys: OnceLock::new() })
     }
 
     /// The command line.
@@ -92,7 +93,9 @@ impl Face {
 
     /// What brings a collection up to date.
     pub(super) fn updater(&self, gun: &Gun, access: Access) -> Outcome<Updater> {
-        let decision = self.policy.decide(gun);
+        let policy = Policy::of_system_with(Path::new(crate::SYSTEM_POLICY), self.settings.pinning(gun)?);
+        let policy = policy.map_err(|error| Fatal::of(&error))?;
+        let decision = policy.decide(gun);
         if access == Access::Pull {
             by_policy(&decision).map_err(|error| Fatal::of(&error))?;
         }
@@ -100,12 +103,12 @@ impl Face {
             Some(required) => required.value.clone(),
             None => self.settings.trust_server()?,
         };
-        let realms = self.policy.token_realms().into_iter().fold(Realms::guarded(), Realms::and_realm);
+        let realms = policy.token_realms().into_iter().fold(Realms::guarded(), Realms::and_realm);
         let session = Session::new(SessionParts {
             http: HttpClient::new(self.http()?),
             tokens: Tokens::new(),
             host: server.join(""),
-            credentials: Arc::new(Asked { may_ask: access == Access::Push }),
+            credentials: Arc::new(Asked),
             realms,
         });
         let remote = HttpRemote::new(session, server, gun.clone(), access);
@@ -139,26 +142,33 @@ impl Face {
     fn http(&self) -> Outcome<HttpConfig> {
         let mut config = HttpConfig::from_lookup(crate::variable).map_err(|error| Fatal::of(&error))?;
         if let Some(path) = &self.settings.root_ca {
-            let pem = fs::read(path).map_err(|error| Fatal::file("open", path.display(), &error))?;
+            let shown = path.display();
+            let pem = fs::read(path).map_err(|error| {
+                let why = Fatal::file("open", &shown, &error).text;
+                Fatal::new(format!("{TLS}could not read CA certificate \"{shown}\": {why}"))
+            })?;
             let authorities = CertificateDer::pem_slice_iter(&pem).collect::<Result<Vec<_>, _>>();
             let authorities = authorities.ok().filter(|found| !found.is_empty());
             config.extra_roots = authorities.ok_or_else(|| {
-                Fatal::new(format!("invalid root CA file `{}`: no certificates", path.display()))
+                Fatal::new(format!("{TLS}failed to append certificates from PEM file: \"{shown}\""))
             })?;
             config.system_roots = SystemRoots::None;
         }
         if let Some((certificate, key)) = &self.settings.client_certificate {
-            config.identity =
-                Some(ClientIdentity::read(certificate, key).map_err(|error| Fatal::of(&error))?);
+            let refused = |why: String| Fatal::new(format!("{TLS}Could not load X509 key pair: {why}"));
+            for path in [certificate, key] {
+                File::open(path)
+                    .map_err(|error| refused(Fatal::file("open", path.display(), &error).text))?;
+            }
+            let identity = ClientIdentity::read(certificate, key);
+            config.identity = Some(identity.map_err(|error| refused(one_line(&error)))?);
         }
         Ok(config)
     }
 }
 
 /// Who we are: what `NOTARY_AUTH` says, or the person.
-struct Asked {
-    may_ask: bool,
-}
+struct Asked;
 
 #[async_trait]
 impl CredentialSource for Asked {
@@ -166,13 +176,11 @@ impl CredentialSource for Asked {
     async fn credentials(&self) -> Result<Arc<Credentials>, CredentialError> {
         let variable = crate::variable("NOTARY_AUTH").and_then(|value| value.into_string().ok());
         if let Some(variable) = variable.filter(|value| !value.is_empty()) {
-            return Ok(Arc::new(decoded(&variable).unwrap_or_default()));
-        }
-        if !self.may_ask {
-            return Ok(Arc::default());
+            let shown = decoded(&variable).inspect_err(|why| log::error(why));
+            return Ok(Arc::new(shown.unwrap_or_default()));
         }
         let asked = tokio::task::spawn_blocking(|| {
-            let username = DockerTerminal.ask("Enter username: ")?;
+            let username = DockerTerminal.ask("Enter username: ").filter(|name| !name.trim().is_empty())?;
             let password = DockerTerminal.ask_hidden("Enter password: ")?;
             Some(Credentials::password(username.trim(), password.to_string()))
         });
@@ -180,9 +188,13 @@ impl CredentialSource for Asked {
     }
 }
 
-/// `user:password` in base64.
-fn decoded(variable: &str) -> Option<Credentials> {
-    let text = String::from_utf8(STANDARD.decode(variable.trim()).ok()?).ok()?;
-    let (username, password) = text.split_once(':')?;
-    Some(Credentials::password(username, password.to_owned()))
+/// `user:password` in base64. White space around the password, such as the line break of an `echo`, is no part of it.
+fn decoded(variable: &str) -> Result<Credentials, &'static str> {
+    let text = STANDARD.decode(variable.trim()).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+    let text = text.ok_or("Could not base64-decode authentication string")?;
+    match text.split_once(':') {
+        Some(("", _)) => Err("Authentication string with zero-length username"),
+        Some((username, password)) => Ok(Credentials::password(username, password.trim().to_owned())),
+        None => Err("Malformatted authentication string; format must be username:password"),
+    }
 }

@@ -87,10 +87,9 @@ impl From<UpdateError> for Fatal {
             UpdateError::NoTrustData { server, gun, .. } => {
                 Self::new(format!("{server} does not have trust data for {gun}"))
             }
-            UpdateError::Fetch { file, source: FetchError::NotFound { .. } } => Self::new(format!(
-                "{} trust data unavailable.  Has a notary repository been initialized?",
-                file.to_string().trim_end_matches(".json")
-            )),
+            UpdateError::Fetch { file, source: FetchError::NotFound { .. } } => {
+                unavailable(file.to_string().trim_end_matches(".json"))
+            }
             UpdateError::Unreachable { source, .. } | UpdateError::Fetch { source, .. } => source.into(),
             UpdateError::Untrusted(error) => error.into(),
             UpdateError::FirstUse { .. } => Self::new(format!("{PATH}invalid trust pinning specified")),
@@ -114,6 +113,11 @@ impl From<&FetchError> for Fatal {
             error => Self::of(error),
         }
     }
+}
+
+/// Something that the server does not have.
+pub(super) fn unavailable(what: &str) -> Fatal {
+    Fatal::new(format!("{what} trust data unavailable.  Has a notary repository been initialized?"))
 }
 
 fn not_authorized(status: u16) -> Fatal {
@@ -167,13 +171,16 @@ impl From<PublisherError> for Fatal {
             PublisherError::NoCollection(gun) => {
                 Self::new(format!("trust server does not have trust data for {gun}"))
             }
+            PublisherError::ServerKey { role, source: FetchError::NotFound { .. } } => {
+                unavailable(&format!("{role} key"))
+            }
             PublisherError::ServerKey { source, .. } | PublisherError::Delete(source) => (&source).into(),
             PublisherError::Upload(PublishError::Rejected { message, .. }) => Self::new(message),
             PublisherError::Upload(PublishError::Refused { .. } | PublishError::Conflict { .. })
             | PublisherError::Conflict { .. } => Self::new("trust server rejected operation."),
-            PublisherError::Upload(PublishError::Fetch(FetchError::NotFound { .. })) => Self::new(
-                "POST metadata endpoint trust data unavailable.  Has a notary repository been initialized?",
-            ),
+            PublisherError::Upload(PublishError::Fetch(FetchError::NotFound { .. })) => {
+                unavailable("POST metadata endpoint")
+            }
             PublisherError::Upload(PublishError::Fetch(error)) => (&error).into(),
             PublisherError::Sign(AuthorError::MissingKeys { needed, found, missing, .. }) => {
                 missing_keys(needed, found, &missing)

@@ -69,7 +69,11 @@ fn import_one(key: &SealedKey, role: Option<&str>, gun: Option<&Gun>, store: &Di
 
 /// Brings the keys of files for a role, and gives their ids.
 pub(super) fn for_role(files: &[String], role: &str, gun: &Gun, store: &DirKeyStore) -> Outcome<Vec<KeyId>> {
-    files.iter().map(|path| opened(path, role, Some(gun), store)).collect()
+    let brought = |path: &String| match role {
+        "root" => root_key(path, store),
+        role => opened(path, role, Some(gun), store),
+    };
+    files.iter().map(brought).collect()
 }
 
 /// Brings a root key, which must be encrypted.
@@ -102,7 +106,7 @@ fn open(path: &str, role: &str, sealed: &SealedKey, store: &DirKeyStore) -> Outc
         return sealed.open(None).map_err(|error| Fatal::of(&error));
     }
     let open = |passphrase: &Passphrase| sealed.open(Some(passphrase));
-    let opened = store.passphrases().for_file(path, role, open);
+    let opened = store.passphrases().for_file_of_role(path, role, open);
     opened.map(|(key, _)| key).map_err(|error| match error {
         OpenError::Passphrase(error) => passphrase(&error),
         OpenError::File(error) => Fatal::of(&error),

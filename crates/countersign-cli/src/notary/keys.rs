@@ -65,7 +65,7 @@ pub(super) fn generate(face: &Face) -> Outcome {
         return key_files::generate(path, role, &keys);
     }
     let key = keys.generate(role, None)?;
-    say(format_args!("Generated new {algorithm} {role} key with keyID: {}", key.id()))
+    say(format_args!("Generated new ecdsa {role} key with keyID: {}", key.id()))
 }
 
 /// Replaces the keys of a role.

@@ -73,6 +73,11 @@ impl Line {
         self.flags.get(name)?.last().map(String::as_str).filter(|value| !value.is_empty())
     }
 
+    /// Whether a flag is given, whatever its value.
+    pub(super) fn is_given(&self, name: &str) -> bool {
+        self.flags.contains_key(name)
+    }
+
     /// Every value of a flag.
     pub(super) fn texts(&self, name: &str) -> Vec<String> {
         let given = self.flags.get(name).into_iter().flatten().filter(|value| !value.is_empty());

@@ -38,11 +38,11 @@ use self::verbs::NOTARY;
 /// The version of Notary whose command line this is.
 const VERSION: &str = concat!("0.7.0+countersign.", env!("CARGO_PKG_VERSION"));
 
-/// `countersign notary`: the command line of Notary, to the letter
+/// Take the command line of Notary, to the letter
 #[derive(Debug, clap::Args)]
 #[command(disable_help_flag = true)]
 pub(crate) struct Args {
-    /// What would follow `notary`; `notary --help` explains it
+    /// What would follow `notary`; `countersign notary --help` explains it
     #[arg(value_name = "WORD", trailing_var_arg = true, allow_hyphen_values = true)]
     pub(crate) words: Vec<OsString>,
 }
@@ -137,7 +137,7 @@ fn help(words: &[String]) -> Outcome {
         let Some(found) = command.commands.iter().find(|found| found.name == word) else {
             let topic: Vec<_> = words.iter().map(|word| format!("`{}`", word.escape_debug())).collect();
             say(format_args!("Unknown help topic [{}]", topic.join(" ")))?;
-            return say_text(usage::usage(&NOTARY).as_bytes());
+            return say_text(usage::of_unknown_topic().as_bytes());
         };
         command = found;
     }

@@ -2,18 +2,20 @@
 //!
 //! Source: notary `cmd/notary/tuf.go`.
 
+use std::collections::BTreeSet;
 use std::fs;
 
 use countersign_client::changelist::StagedChange;
 use countersign_client::keystore::KeyStore as _;
 use countersign_client::publisher::{PublishOptions, PublisherError, RootKey};
+use countersign_client::remote::FetchError;
 use countersign_core::author::{AuthorError, Change};
 use countersign_core::certificate::CertificateBundle;
 use countersign_core::key::{KeyType, PublicKey};
 use countersign_core::name::Gun;
 
 use super::face::Face;
-use super::fatal::{Fatal, Outcome};
+use super::fatal::{Fatal, Outcome, unavailable};
 use super::{key_files, log, say, tell};
 use crate::commands::repo;
 
@@ -44,13 +46,18 @@ async fn publish_staged(face: &Face, gun: &Gun) -> Outcome {
             let staged = list.list().await?;
             let is_witnessed =
                 staged.iter().any(|staged| staged.change == Change::Witness { role: role.clone() });
-            let is_added = |staged: &StagedChange| matches!(&staged.change, Change::SetTarget { role: of, .. } if *of == role);
+            let is_of_target = |staged: &StagedChange| {
+                matches!(
+                    &staged.change,
+                    Change::SetTarget { role: of, .. } | Change::RemoveTarget { role: of, .. } if *of == role
+                )
+            };
             if is_witnessed {
                 return Err(Fatal::new(format!("tuf: invalid role {role}. this role is not known")));
             }
             let fatal = Fatal::from(AuthorError::UnknownRole(role.clone()));
-            if staged.iter().any(is_added) {
-                log::error(&format!("couldn't add target to {role}: {}", fatal.text));
+            if staged.iter().any(is_of_target) {
+                log::error(&format!("couldn't change a target of {role}: {}", fatal.text));
             }
             return Err(fatal);
         }
@@ -87,27 +94,28 @@ pub(super) async fn reset(face: &Face) -> Outcome {
 /// Makes a collection.
 pub(super) async fn init(face: &Face) -> Outcome {
     let gun = gun(face)?;
-    let mut options =
-        PublishOptions { root_certificate: root_certificate(face)?, ..PublishOptions::default() };
     let keys = face.keys()?;
-    if let Some(path) = face.line().text("rootkey") {
-        let key = key_files::root_key(path, &keys)?;
-        options.root_key = RootKey::Existing(key);
-    } else if let Some(certificate) = &options.root_certificate {
-        let wanted = certificate.canonical_id().map_err(|error| Fatal::of(&error))?;
-        let is_here = keys.list()?.keys.into_iter().any(|key| key.id == wanted && key.role == "root");
-        if !is_here {
-            return Err(Fatal::new(
-                "error initializing repository with certificate: cannot find matching private key id",
-            ));
-        }
-        options.root_key = RootKey::Existing(wanted);
+    let given = face.line().text("rootkey").map(|path| key_files::root_key(path, &keys)).transpose()?;
+    let certificate = root_certificate(face);
+    let wanted = match &certificate {
+        Ok(Some(certificate)) => Some(certificate.canonical_id().map_err(|error| Fatal::of(&error))?),
+        _ => None,
+    };
+    let listed = keys.list()?.keys.into_iter().filter(|key| key.role == "root");
+    let here: BTreeSet<_> = listed.map(|key| key.id).collect();
+    let chosen = given.or(wanted.filter(|key| here.contains(key))).or(here.first().copied());
+    if let Some(key) = chosen {
+        say(format_args!("Root key found, using: {key}"))?;
     }
-    let is_given = face.line().text("rootkey").is_some();
-    let made = face.publisher(&gun, options)?.init(face.now()).await?;
-    if !is_given && !made.root_key_is_new {
-        say(format_args!("Root key found, using: {}", made.root_key))?;
+    let root_certificate = certificate?;
+    if given.is_none() && wanted.is_some_and(|key| !here.contains(&key)) {
+        return Err(Fatal::new(
+            "error initializing repository with certificate: cannot find matching private key id",
+        ));
     }
+    let root_key = chosen.map_or(RootKey::FirstOrNew, RootKey::Existing);
+    let options = PublishOptions { root_certificate, root_key, ..PublishOptions::default() };
+    face.publisher(&gun, options)?.init(face.now()).await?;
     publish_if_asked(face, &gun).await
 }
 
@@ -121,7 +129,10 @@ pub(super) async fn delete(face: &Face) -> Outcome {
     let updater = face.updater(&gun, countersign_client::remote_http::Access::Push)?;
     let is_remote = face.line().is_on("remote");
     if is_remote {
-        updater.remote().delete().await.map_err(|error| Fatal::from(&error))?;
+        updater.remote().delete().await.map_err(|error| match error {
+            FetchError::NotFound { .. } => unavailable(&format!("DELETE metadata for {gun} endpoint")),
+            error => Fatal::from(&error),
+        })?;
     }
     updater.cache().forget(&gun).await.map_err(|error| Fatal::of(&error))?;
     face.changes(&gun).clear().await?;
@@ -141,7 +152,8 @@ fn root_certificate(face: &Face) -> Outcome<Option<PublicKey>> {
         Fatal::new(format!("error reading certificate file: {}", Fatal::file("open", path, &error).text))
     })?;
     let bundle = CertificateBundle::parse(&text).map_err(|error| {
-        Fatal::new(format!("error initializing repository with certificate: {path}: {error}"))
+        log::warning(&format!("{path}: {error}"));
+        Fatal::new("the provided file does not contain a valid PEM certificate <nil>")
     })?;
     let key_type = match bundle.public_key().key_type() {
         Some(KeyType::Rsa) => KeyType::RsaX509,

@@ -12,7 +12,7 @@ use countersign_core::trust::TrustedTarget;
 use super::face::Face;
 use super::fatal::{Fatal, Outcome};
 use super::publish::gun;
-use super::{say, targets};
+use super::say;
 use crate::commands::repo;
 
 /// Prints every signed name.
@@ -22,7 +22,8 @@ pub(super) async fn list(face: &Face) -> Outcome {
     let order = if named.is_empty() {
         vec![TopRole::Targets.into()]
     } else {
-        named.iter().map(|name| targets::role(name)).collect::<Outcome<_>>()?
+        // What is no role says nothing.
+        named.iter().filter_map(|name| name.parse().ok()).collect()
     };
     let refreshed = face.refresh(&gun).await?;
     let table = repo::target_table(&refreshed.collection.list(&order));

@@ -11,11 +11,13 @@ use std::path::{Path, PathBuf};
 use countersign_client::trust_server::TrustServer;
 use countersign_core::certificate::CertificateAuthorities;
 use countersign_core::key::KeyId;
+use countersign_core::name::Gun;
 use countersign_core::trust::TrustPinning;
 use serde_json::Value;
 
 use super::fatal::{Fatal, Outcome};
 use super::line::Line;
+use super::log;
 
 const DEFAULT_SERVER: &str = "https://notary-server:4443";
 /// Largest configuration file, in bytes.
@@ -54,31 +56,28 @@ impl Settings {
         };
         let beside = path.as_deref().and_then(Path::parent).unwrap_or(Path::new("")).to_owned();
         let remote = member(&config, "remote_server");
-        let file = |flag: &str, name: &str| {
-            let flag = line.text(flag).map(PathBuf::from);
-            flag.or_else(|| text(remote, name).map(|file| beside.join(expand(&file, home))))
+        // What a flag names lies where the program runs, what the configuration names beside the configuration.
+        let file = |flag: &str, name: &str| match line.text(flag) {
+            Some(named) => absolute(Path::new(named)).map(Some),
+            None => Ok(text(remote, name).map(|file| beside.join(expand(&file, home)))),
         };
-        let trust_dir = line.text("trustDir").map(str::to_owned).or_else(|| text(&config, "trust_dir"));
-        let trust_dir = match (trust_dir, home) {
-            (Some(dir), _) => expand(&dir, home),
-            (None, Some(home)) => home.join(".notary"),
-            (None, None) => return Err(Fatal::new("neither `HOME` nor `--trustDir` is set")),
+        let trust_dir = match (line.text("trustDir"), text(&config, "trust_dir"), home) {
+            (Some(dir), _, _) => absolute(Path::new(dir))?,
+            (None, Some(dir), _) => absolute(&expand(&dir, home))?,
+            (None, None, Some(home)) => home.join(".notary"),
+            (None, None, None) => return Err(Fatal::new("neither `HOME` nor `--trustDir` is set")),
         };
-        let client_certificate = match (file("tlscert", "tls_client_cert"), file("tlskey", "tls_client_key"))
-        {
+        let certificate = (file("tlscert", "tls_client_cert")?, file("tlskey", "tls_client_key")?);
+        let client_certificate = match certificate {
             (Some(certificate), Some(key)) => Some((certificate, key)),
             (None, None) => None,
-            _ => {
-                return Err(Fatal::new(
-                    "either pass both client key and cert, or neither; nothing was asked",
-                ));
-            }
+            _ => return Err(Fatal::new("either pass both client key and cert, or neither")),
         };
         let server = line.text("server").map(str::to_owned).or_else(|| text(remote, "url"));
         Ok(Self {
             trust_dir,
             server: server.unwrap_or_else(|| DEFAULT_SERVER.to_owned()),
-            root_ca: file("tlscacert", "root_ca"),
+            root_ca: file("tlscacert", "root_ca")?,
             client_certificate,
             skips_verification: member(remote, "skipTLSVerify") == &Value::Bool(true),
             pinning: member(&config, "trust_pinning").clone(),
@@ -98,8 +97,11 @@ impl Settings {
         self.server.parse().map_err(|error| Fatal::of(&error))
     }
 
-    /// How roots are pinned. Paths are relative to the directory in which the program runs.
-    pub(super) fn pinning(&self) -> Outcome<TrustPinning> {
+    /// How roots of a collection are pinned. Paths are relative to the directory in which the program runs; only the file of
+    /// authorities that holds for the collection is read.
+    ///
+    /// Source: notary `trustpinning/trustpin.go` (`NewTrustPinChecker`).
+    pub(super) fn pinning(&self, gun: &Gun) -> Outcome<TrustPinning> {
         let mut pinning = TrustPinning {
             disable_tofu: member(&self.pinning, "disable_tofu") == &Value::Bool(true),
             ..TrustPinning::default()
@@ -114,12 +116,28 @@ impl Settings {
             let ids = ids.as_array().into_iter().flatten().map(id).collect::<Result<BTreeSet<_>, _>>()?;
             pinning.certs.insert(name.clone(), ids);
         }
-        for (prefix, file) in members(member(&self.pinning, "ca")) {
+        let is_for_it = |pinned: &String| {
+            pinned == gun.as_str()
+                || pinned.strip_suffix('*').is_some_and(|start| gun.as_str().starts_with(start))
+        };
+        if pinning.certs.keys().any(is_for_it) {
+            return Ok(pinning);
+        }
+        let files = members(member(&self.pinning, "ca"));
+        let longest = files
+            .filter(|(prefix, _)| gun.as_str().starts_with(prefix.as_str()))
+            .max_by_key(|(prefix, _)| prefix.len());
+        if let Some((prefix, file)) = longest {
             let path = file.as_str().unwrap_or_default();
-            let text = bounded(Path::new(path))
-                .map_err(|_| Fatal::new(format!("could not load root cert from CA path: {path}")))?;
-            let authorities = CertificateAuthorities::parse(text.as_bytes());
-            let authorities = authorities.map_err(|_| Fatal::new("invalid CA certs provided"))?;
+            let authorities = bounded(Path::new(path)).ok();
+            let authorities =
+                authorities.and_then(|text| CertificateAuthorities::parse(text.as_bytes()).ok());
+            let authorities = authorities.ok_or_else(|| {
+                log::warning(&format!("{path} has no certificates of authorities, or cannot be read"));
+                Fatal::new(
+                    "could not validate the path to a trusted root: could not load root cert from CA path",
+                )
+            })?;
             pinning.ca.insert(prefix.clone(), authorities);
         }
         Ok(pinning)
@@ -173,6 +191,10 @@ fn members(value: &Value) -> impl Iterator<Item = (&String, &Value)> {
 
 fn text(value: &Value, name: &str) -> Option<String> {
     member(value, name).as_str().filter(|text| !text.is_empty()).map(str::to_owned)
+}
+
+fn absolute(path: &Path) -> Outcome<PathBuf> {
+    std::path::absolute(path).map_err(|error| Fatal::file("open", path.display(), &error))
 }
 
 /// A path with the home directory in place of `~`.

@@ -3,6 +3,7 @@
 //! Source: notary `cmd/notary/tuf.go`.
 
 use std::fs;
+use std::num::IntErrorKind;
 
 use countersign_core::author::Change;
 use countersign_core::digest::{Algorithm, Digest, Hashes};
@@ -141,18 +142,28 @@ fn custom(face: &Face) -> Outcome<Option<serde_json::Value>> {
 ///
 /// Source: Go `strconv.ParseInt` with base 0.
 fn size(text: &str) -> Outcome<u64> {
+    let refused =
+        |why: &str| Fatal::new(format!("strconv.ParseInt: parsing \"{}\": {why}", text.escape_debug()));
     let lower = text.to_ascii_lowercase();
-    let parsed = match lower.get(..2) {
-        Some("0x") => i64::from_str_radix(&lower[2..], 16),
-        Some("0o") => i64::from_str_radix(&lower[2..], 8),
-        Some("0b") => i64::from_str_radix(&lower[2..], 2),
-        Some(octal) if octal.starts_with('0') => i64::from_str_radix(&lower[1..], 8),
-        _ => lower.parse(),
+    let (digits, base) = match lower.get(..2) {
+        Some("0x") => (&lower[2..], 16),
+        Some("0o") => (&lower[2..], 8),
+        Some("0b") => (&lower[2..], 2),
+        Some(octal) if octal.starts_with('0') => (&lower[1..], 8),
+        _ => (lower.as_str(), 10),
     };
-    let size = parsed.ok().and_then(|size| u64::try_from(size).ok());
-    size.ok_or_else(|| {
-        Fatal::new(format!("strconv.ParseInt: parsing \"{}\": invalid syntax", text.escape_debug()))
-    })
+    // Underscores stand between digits, or behind the prefix.
+    let is_grouped = digits.contains('_');
+    if is_grouped
+        && (digits.ends_with('_') || digits.contains("__") || (base == 10 && digits.starts_with('_')))
+    {
+        return Err(refused("invalid syntax"));
+    }
+    match i64::from_str_radix(&digits.replace('_', ""), base) {
+        Ok(size) => u64::try_from(size).map_err(|_| refused("invalid syntax")),
+        Err(error) if *error.kind() == IntErrorKind::PosOverflow => Err(refused("value out of range")),
+        Err(_) => Err(refused("invalid syntax")),
+    }
 }
 
 fn hex(text: &str) -> Option<Vec<u8>> {
@@ -172,12 +183,25 @@ mod tests {
 
     #[test]
     fn sizes_have_the_forms_of_go() {
-        for (text, expected) in [("6", 6), ("0", 0), ("0x10", 16), ("0B11", 3), ("017", 15), ("0o17", 15)] {
+        for (text, expected) in [
+            ("6", 6),
+            ("0", 0),
+            ("0x10", 16),
+            ("0B11", 3),
+            ("017", 15),
+            ("0o17", 15),
+            ("1_000", 1000),
+            ("0_6", 6),
+            ("0x_f", 15),
+        ] {
             assert_eq!(size(text).ok(), Some(expected), "{text}");
         }
-        for text in ["", "-1", "6k", "08", "0x", "99999999999999999999"] {
-            assert!(size(text).is_err(), "{text}");
+        for text in ["", "-1", "6k", "08", "0x", "_1", "1_", "1__0"] {
+            let refused = size(text).expect_err("no number");
+            assert!(refused.text.ends_with(": invalid syntax"), "{}", refused.text);
         }
+        let refused = size("99999999999999999999").expect_err("too large");
+        assert!(refused.text.ends_with(": value out of range"), "{}", refused.text);
     }
 
     #[test]

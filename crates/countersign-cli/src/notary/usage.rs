@@ -5,7 +5,7 @@
 use std::fmt::Write as _;
 
 use super::line::{Flag, Kind};
-use super::verbs::{Command, GLOBAL, HELP};
+use super::verbs::{Command, GLOBAL, HELP, NOTARY};
 
 /// What `--help` prints.
 pub(super) fn help(command: &Command) -> String {
@@ -50,6 +50,12 @@ pub(super) fn usage(command: &Command) -> String {
         let _ = writeln!(text, "\nUse \"{path} [command] --help\" for more information about a command.");
     }
     text
+}
+
+/// How the program is called, as it is shown to who asks for help on what there is not: without the flag for help.
+pub(super) fn of_unknown_topic() -> String {
+    let text = usage(&NOTARY);
+    text.split_inclusive('\n').filter(|line| !line.contains("-h, --help ")).collect()
 }
 
 /// Narrowest column of command names.

@@ -372,3 +372,28 @@ pub(super) static NOTARY: Command = Command {
         },
     ],
 };
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_command_and_flag_is_on_the_page() {
+        let page = include_str!("../../../../docs/reference/notary.md");
+        let has = |word: &str| page.contains(&format!("`{word}`")) || page.contains(&format!(" {word}`"));
+        let mut commands: Vec<&Command> = vec![&NOTARY];
+        while let Some(command) = commands.pop() {
+            commands.extend(command.commands);
+            assert!(!command.commands.is_empty() || has(command.name), "`{}` is not there", command.usage);
+            for flag in command.flags.iter().chain(GLOBAL) {
+                let short = flag.short.is_some_and(|short| has(&format!("-{short}")));
+                assert!(
+                    short || has(&format!("--{}", flag.name)),
+                    "`--{}` of `{}`",
+                    flag.name,
+                    command.usage
+                );
+            }
+        }
+    }
+}

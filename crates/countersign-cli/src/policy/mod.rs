@@ -107,6 +107,19 @@ impl Policy {
         Ok(Self { user: Rules { pinning, ..policy.user }, ..policy })
     }
 
+    /// The line of the system's policy that requires trust for `gun`, or refuses it.
+    pub(crate) fn requirement(&self, gun: &Gun) -> Option<Origin> {
+        let said = self.system.say(gun, |settings| settings.trust.as_ref())?;
+        (said.value >= Trust::Required).then_some(said.by)
+    }
+
+    /// A line of the system's policy that does so for any collection.
+    pub(crate) fn first_requirement(&self) -> Option<Origin> {
+        let said = self.system.narrowest_first.iter().filter_map(|rule| rule.settings.trust.as_ref());
+        let mut required = said.filter(|said| said.value >= Trust::Required);
+        required.next().map(|said| self.system.at(said.line))
+    }
+
     /// The policy files that were read.
     pub(crate) fn files(&self) -> impl Iterator<Item = &Path> {
         self.layers().into_iter().filter_map(|rules| rules.path.as_deref())

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::fmt::Write as _;
+use std::path::Path;
 
 use crate::world::{World, assert_snapshot};
 
@@ -48,6 +49,22 @@ fn completions_and_man_pages_are_generated() {
     world.run(&["generate", "man", "pages"]).expect_success();
     let page = std::fs::read_to_string(world.path("pages/countersign-load.1")).expect("a page for each verb");
     assert!(page.contains(".TH"));
+}
+
+#[test]
+fn reference_page_is_what_the_program_says_of_itself() {
+    let said = World::new().run(&["generate", "reference"]).expect_success().stdout;
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reference/cli.md");
+    if std::env::var_os("INSTA_UPDATE").is_some_and(|update| update == "always") {
+        std::fs::write(&page, &said).expect("the page can be written");
+    }
+    let written = std::fs::read_to_string(&page).unwrap_or_default();
+    let differs = said.lines().zip(written.lines()).find(|(said, written)| said != written);
+    assert!(
+        said == written,
+        "docs/reference/cli.md is not what the program says: {differs:#?}\nwrite it again with \
+         `INSTA_UPDATE=always cargo test --locked -p countersign-cli --test it help::`"
+    );
 }
 
 /// The names under `Commands:` in a help text.

@@ -13,3 +13,4 @@ mod rotation;
 mod servers;
 mod sql;
 mod stage;
+mod thresholds;

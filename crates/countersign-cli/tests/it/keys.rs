@@ -4,6 +4,7 @@ mod backup;
 mod bad_input;
 mod files;
 mod interop;
+mod keyring;
 mod recovery;
 mod token;
 

@@ -2,7 +2,9 @@
 
 mod beside_docker;
 mod beyond;
+mod flags;
 mod moving;
+mod recover;
 mod signing;
 mod stage;
 mod team;

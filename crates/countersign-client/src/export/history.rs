@@ -44,6 +44,13 @@ pub(crate) struct Edition {
 }
 
 impl Edition {
+    /// A current file that is left, and was verified; `None` if it says no version.
+    pub(super) fn left(role: &RoleName, bytes: &Bytes, limits: &Limits) -> Option<Self> {
+        let version = claimed(role, bytes, limits)?;
+        let signers = Some(BTreeSet::new());
+        Some(Self { bytes: bytes.clone(), role: role.clone(), version, current: true, signers })
+    }
+
     pub(super) fn described(&self) -> ExportedFile {
         ExportedFile {
             path: format!("metadata/{}/{}.json", self.role, self.version),

@@ -165,20 +165,7 @@ impl DirKeyStore {
         let path = sealed.entry.location.clone();
         let unusable = |source| KeyStoreError::File { path: path.clone(), source };
         let question = sealed.entry.in_question();
-        let (key, old) = if sealed.entry.encrypted {
-            let open = |passphrase: &Passphrase| {
-                sealed.key.open(Some(passphrase)).map(|key| (key, Some(passphrase.clone())))
-            };
-            self.passphrases.for_existing(question, open).map_err(|error| match error {
-                OpenError::Passphrase(error) => KeyStoreError::Passphrase(error),
-                OpenError::File(source) => unusable(source),
-            })?
-        } else {
-            (sealed.key.open(None).map_err(unusable)?, None)
-        };
-        if key.id() != id {
-            return Err(KeyStoreError::OtherKey { path, found: key.id() });
-        }
+        let (key, old) = self.open_sealed(&sealed, id)?;
         let passphrase = match old.filter(|_| new == NewPassphrase::Same) {
             Some(old) => old,
             None => self.passphrases.for_change(question).map_err(KeyStoreError::Passphrase)?,
@@ -189,6 +176,42 @@ impl DirKeyStore {
         self.replace(id, &text)?;
         self.opened().insert(id, Arc::new(key));
         Ok(())
+    }
+
+    /// The passphrase that opens a key; a person is asked for it.
+    ///
+    /// # Errors
+    /// - [`KeyStoreError::Plain`]: the key has none.
+    /// - [`KeyStoreError::Passphrase`]: it could not be had.
+    pub fn passphrase_of(&self, id: KeyId) -> Result<Passphrase, KeyStoreError> {
+        let sealed = self.sealed(id)?;
+        let plain = || KeyStoreError::Plain { path: sealed.entry.location.clone() };
+        self.open_sealed(&sealed, id)?.1.ok_or_else(plain)
+    }
+
+    /// Opens a key, and gives the passphrase that did, if it has one.
+    fn open_sealed(
+        &self,
+        sealed: &Sealed,
+        id: KeyId,
+    ) -> Result<(SecretKey, Option<Passphrase>), KeyStoreError> {
+        let path = || sealed.entry.location.clone();
+        let unusable = |source| KeyStoreError::File { path: path(), source };
+        let (key, passphrase) = if sealed.entry.encrypted {
+            let open = |passphrase: &Passphrase| {
+                sealed.key.open(Some(passphrase)).map(|key| (key, Some(passphrase.clone())))
+            };
+            self.passphrases.for_existing(sealed.entry.in_question(), open).map_err(|error| match error {
+                OpenError::Passphrase(error) => KeyStoreError::Passphrase(error),
+                OpenError::File(source) => unusable(source),
+            })?
+        } else {
+            (sealed.key.open(None).map_err(unusable)?, None)
+        };
+        if key.id() != id {
+            return Err(KeyStoreError::OtherKey { path: path(), found: key.id() });
+        }
+        Ok((key, passphrase))
     }
 
     /// Gives the key of a signer or a delegation another role. It needs no passphrase: the role stands outside of the encryption.

@@ -1,14 +1,12 @@
 //! Passphrases from a program: a password manager, a desktop's keyring, a secret store.
 
 use std::fmt;
-use std::io::{self, Read as _};
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::process::Command;
+use std::time::Duration;
 
 use countersign_core::key_file::Passphrase;
-use zeroize::Zeroizing;
 
+use super::program::{self, ANSWER_BYTES};
 use super::variables::Variable;
 use super::{KeyInQuestion, PassphraseError};
 
@@ -21,9 +19,6 @@ pub const COMMAND: &str = "COUNTERSIGN_PASSPHRASE_COMMAND";
 
 /// How long a command may take: it may have to ask a person.
 const DEADLINE: Duration = Duration::from_mins(5);
-const POLL: Duration = Duration::from_millis(10);
-/// Longest answer, in bytes.
-const ANSWER_BYTES: u64 = 64 << 10;
 
 /// A command that gives passphrases. It does not print: there may be a secret in it.
 pub(super) struct PassphraseCommand(String);
@@ -45,30 +40,13 @@ impl PassphraseCommand {
 
     fn ask(&self, id: &str, role: &str, alias: &str) -> Result<Variable, PassphraseError> {
         let failed = |problem: String| PassphraseError::Command { problem };
-        let mut child = Command::new("sh")
+        let mut program = Command::new("sh");
+        program
             .args(["-c", &self.0])
             .env("COUNTERSIGN_KEY_ID", id)
             .env("COUNTERSIGN_KEY_ROLE", role)
-            .env("COUNTERSIGN_KEY_ALIAS", alias)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()
-            .map_err(|error| failed(format!("cannot be run: {error}")))?;
-        let output = child.stdout.take();
-        // The answer is read on the side, so that a command that says much is not stopped by saying it.
-        let reader = thread::spawn(move || {
-            let mut answer =
-                Zeroizing::new(Vec::with_capacity(usize::try_from(ANSWER_BYTES + 1).unwrap_or(0)));
-            let read = output.map(|output| output.take(ANSWER_BYTES + 1).read_to_end(&mut answer));
-            read.transpose().map(|_| answer)
-        });
-        let status = wait(&mut child).map_err(|error| failed(format!("cannot be waited for: {error}")))?;
-        match status {
-            None => return Err(failed(format!("did not end within {} s", DEADLINE.as_secs()))),
-            Some(status) if !status.success() => return Err(failed(format!("failed: {status}"))),
-            Some(_) => {}
-        }
-        let Ok(Ok(answer)) = reader.join() else { return Err(failed("gave no answer".to_owned())) };
+            .env("COUNTERSIGN_KEY_ALIAS", alias);
+        let answer = program::answer(&mut program, b"", DEADLINE).map_err(failed)?;
         let text = std::str::from_utf8(&answer)
             .map_err(|_| failed("gave an answer that is not UTF-8".to_owned()))?;
         let text = text.strip_suffix('\n').map_or(text, |text| text.strip_suffix('\r').unwrap_or(text));
@@ -76,22 +54,6 @@ impl PassphraseCommand {
             return Err(failed(format!("gave no answer of 1 to {ANSWER_BYTES} bytes")));
         }
         Ok(Variable::of_command(Passphrase::new(text.to_owned())))
-    }
-}
-
-/// Waits for the end of a command; `None` when it took too long, and was killed.
-fn wait(child: &mut Child) -> io::Result<Option<ExitStatus>> {
-    let started = Instant::now();
-    loop {
-        if let Some(status) = child.try_wait()? {
-            return Ok(Some(status));
-        }
-        if started.elapsed() >= DEADLINE {
-            child.kill()?;
-            child.wait()?;
-            return Ok(None);
-        }
-        thread::sleep(POLL);
     }
 }
 

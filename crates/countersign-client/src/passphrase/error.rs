@@ -82,6 +82,12 @@ pub enum PassphraseError {
         /// What happened.
         problem: String,
     },
+    /// The desktop's keyring could not be used.
+    #[error("the desktop's keyring could not be used: `secret-tool` {problem}")]
+    Keyring {
+        /// What happened.
+        problem: String,
+    },
     /// No usable answer for a new key.
     #[error("maximum number of passphrase attempts exceeded")]
     Exhausted {

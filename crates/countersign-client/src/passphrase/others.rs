@@ -33,6 +33,28 @@ impl Passphrases {
         })
     }
 
+    /// As [`Passphrases::for_file`], in the words in which Notary asks. A variable that is wrong is an error, and nobody is
+    /// asked in its place.
+    ///
+    /// # Errors
+    /// As [`Passphrases::for_file`].
+    pub fn for_file_of_role<T>(
+        &self,
+        file: &str,
+        role: &str,
+        mut open: impl FnMut(&Passphrase) -> Result<T, KeyFileError>,
+    ) -> Result<(T, Passphrase), OpenError> {
+        if let Some(variable) = self.variables.of_role(role) {
+            let opened = accept_wrong(open(&variable.passphrase))?;
+            let wrong = || PassphraseError::FileWrong { file: file.to_owned(), tries: 1 };
+            let opened = opened.ok_or_else(|| OpenError::Passphrase(wrong()))?;
+            return Ok((opened, variable.passphrase.clone()));
+        }
+        self.ask_for(file, &format!("Enter passphrase for {role} key: "), |passphrase| {
+            accept_wrong(open(passphrase))
+        })
+    }
+
     /// Gets the passphrase that a new backup is to be encrypted with, at least [`MIN_BYTES`](super::MIN_BYTES) long: from its
     /// variable, the command, or the person.
     ///

@@ -227,3 +227,51 @@ fn no_secret_prints() {
     let passphrases = with_variable("ROOT", RIGHT, &script);
     assert!(!format!("{passphrases:?} {:?}", passphrases.variables).contains(RIGHT));
 }
+
+/// A keyring that has one passphrase for every key, and counts how often it is asked.
+struct OneForAll(&'static str, Mutex<u32>);
+
+impl Keyring for OneForAll {
+    fn find(&self, _key: KeyId) -> Option<Passphrase> {
+        *self.1.lock().expect("no test panicked here") += 1;
+        Some(Passphrase::new(self.0.to_owned()))
+    }
+
+    fn keep(&self, _key: KeyId, _passphrase: &Passphrase) -> Result<(), PassphraseError> {
+        Ok(())
+    }
+
+    fn forget(&self, _key: KeyId) -> Result<(), PassphraseError> {
+        Ok(())
+    }
+}
+
+fn with_keyring(text: &'static str, passphrases: Passphrases) -> (Passphrases, Arc<OneForAll>) {
+    let keyring = Arc::new(OneForAll(text, Mutex::default()));
+    (passphrases.with_keyring(Some(Arc::clone(&keyring) as Arc<dyn Keyring>)), keyring)
+}
+
+#[test]
+fn keyring_answers_before_a_person_and_after_a_variable() {
+    let script = Script::of(&[]);
+    let (passphrases, _) = with_keyring(RIGHT, asking(&script, Tries::default()));
+    passphrases.for_existing(key("targets"), open).expect("the keyring has it");
+    assert_eq!(passphrases.for_existing_unasked(key("targets"), open), Ok(Some(())));
+    assert!(script.heard().is_empty());
+    let (passphrases, keyring) = with_keyring(RIGHT, with_variable("REPOSITORY", "wrong", &script));
+    let refused = passphrases.for_existing(key("targets"), open).expect_err("the variable is wrong");
+    assert!(matches!(refused, OpenError::Passphrase(PassphraseError::WrongVariable { .. })));
+    assert_eq!(*keyring.1.lock().expect("no test panicked here"), 0);
+}
+
+#[test]
+fn keyring_that_is_wrong_is_said_once_and_a_person_is_asked() {
+    let script = Script::of(&[RIGHT]);
+    let (passphrases, keyring) = with_keyring("an older one", asking(&script, Tries::default()));
+    assert_eq!(passphrases.for_existing_unasked(key("targets"), open), Ok(None));
+    passphrases.for_existing(key("targets"), open).expect("the person knows it");
+    let heard = script.heard();
+    assert_eq!(heard.len(), 2, "{heard:?}");
+    assert!(heard[0].contains("keyring has another passphrase") && heard[1].starts_with("Enter passphrase"));
+    assert_eq!(*keyring.1.lock().expect("no test panicked here"), 1);
+}

@@ -43,11 +43,11 @@ impl Publisher {
         let settings = self.updater.settings();
         let roles: Vec<RoleName> = TopRole::ALL.into_iter().map(RoleName::from).collect();
         let cached = self.updater.cache().load(&settings.gun, &roles, &settings.limits).await?;
-        let Some(root) = cached.files.get(&TopRole::Root.into()) else { return Ok(None) };
+        let Some(root_file) = cached.files.get(&TopRole::Root.into()) else { return Ok(None) };
         let refused = |error: TrustError| PublisherError::Begun(settings.gun.clone(), error.into());
         let environment = Arc::new(settings.environment(UpdateStart(now), Roles::Publish));
-        let root =
-            RootPhase::trust_cached(environment.clone(), root.clone(), Seen::default()).map_err(refused)?;
+        let root = RootPhase::trust_cached(environment.clone(), root_file.clone(), Seen::default())
+            .map_err(refused)?;
         let end = root.clone().finish_root().err();
         if matches!(end, Some(TrustError::NoLeaf { .. } | TrustError::Expired { .. })) {
             return Ok(None);
@@ -57,7 +57,8 @@ impl Publisher {
             .unwrap_or_else(|| Targets::new(MetaVersion::FIRST, expiry(&TopRole::Targets.into(), now)));
         let snapshot = verified::<Snapshot>(&cached.files, &root, TopRole::Snapshot, &environment)
             .unwrap_or_else(|| Snapshot::new(MetaVersion::FIRST, expiry(&TopRole::Snapshot.into(), now)));
-        Ok(Some(Base::Begun(Box::new(Draft::unpublished((*root).clone(), targets, snapshot)))))
+        let draft = Draft::begun(root_file.clone(), (*root).clone(), targets, snapshot);
+        Ok(Some(Base::Begun(Box::new(draft))))
     }
 }
 

@@ -1,12 +1,13 @@
 //! Why nothing was published.
 
-use countersign_core::author::AuthorError;
+use countersign_core::author::{AuthorError, ProposalError};
 use countersign_core::certificate::CertificateError;
 use countersign_core::key::KeyId;
 use countersign_core::name::{Gun, RoleName, TargetName, TopRole};
 use countersign_core::trust::TrustError;
 use thiserror::Error;
 
+use super::proposal::Proposed;
 use crate::cache::CacheError;
 use crate::changelist::ChangeListError;
 use crate::keystore::KeyStoreError;
@@ -60,6 +61,44 @@ pub enum PublisherError {
     /// The next edition cannot be signed.
     #[error("the next edition cannot be signed; nothing was published")]
     Sign(#[source] AuthorError),
+    /// More signatures are needed than there are keys here. What there is was left as a proposal, for others to sign.
+    #[error("`{}` is not published yet: {}", .0.gun, .0.wanting())]
+    Proposed(Box<Proposed>),
+    /// Another proposal of the collection waits for signatures.
+    #[error(
+        "another change of `{gun}` waits for signatures, and says something else; nothing was published or proposed"
+    )]
+    OtherProposal {
+        /// The collection.
+        gun: Gun,
+        /// What differs.
+        source: ProposalError,
+    },
+    /// No proposal of the collection waits for signatures.
+    #[error("nothing of `{gun}` waits for signatures")]
+    NothingProposed {
+        /// The collection.
+        gun: Gun,
+        /// Why the proposal that is here is for nothing; absent if there is none.
+        source: Option<ProposalError>,
+    },
+    /// A proposal that is not for signing.
+    #[error("the proposal cannot be used; nothing was signed")]
+    Proposal(#[from] ProposalError),
+    /// The proposal that the server keeps cannot be had, or cannot be withdrawn.
+    #[error("the server's proposal cannot be had; nothing was changed")]
+    ServersProposal(#[source] FetchError),
+    /// No key that is here could add a signature to a proposal.
+    #[error("no key that is here can add a signature: {}; nothing was signed", .0.wanting())]
+    NothingToSign(Box<Proposed>),
+    /// A key that a role is to lose and doesn't have.
+    #[error("key {key} is no key of {role}; nothing was proposed")]
+    NotAKeyOf {
+        /// The key.
+        key: KeyId,
+        /// The role.
+        role: TopRole,
+    },
     /// No private key of any role that may sign the tag is here.
     #[error("no private key that may sign `{}` is here; keys that may: {}", tag.as_str().escape_default(), wanted(roles))]
     NoSigningKeys {
@@ -144,6 +183,29 @@ pub enum PublisherError {
         /// Canonical ids of those that are not here.
         missing: Vec<KeyId>,
     },
+    /// Somebody else has replaced the keys that were to be recovered.
+    #[error("somebody else has replaced the {role} keys meanwhile; nothing was published")]
+    RecoveredByAnother {
+        /// The role.
+        role: TopRole,
+    },
+    /// The root keys are to be replaced because they are lost, and they are here.
+    #[error("the root keys are here ({}), and not lost; nothing was changed", ids(keys))]
+    RootKeysHere {
+        /// Their canonical ids.
+        keys: Vec<KeyId>,
+    },
+    /// The server has something else than what was looked at.
+    #[error(
+        "the server has another edition of `{0}` than the one that was verified here; nothing was deleted or published"
+    )]
+    ChangedMeanwhile(Gun),
+    /// Somebody else has published the collection under a root of theirs.
+    #[error("somebody else has published `{0}` under another root meanwhile; it was left as it is")]
+    AnotherRoot(Gun),
+    /// What is published cannot be used, and nothing else is left of the collection here.
+    #[error("what is published of `{0}` cannot be used, and nothing is cached of it; nothing was changed")]
+    NothingLeft(Gun),
     /// A key that was chosen for a role and is here for something else.
     #[error("key {key} is here for role `{}`, not for `{role}`; no keys were changed", found.escape_default())]
     OtherRole {

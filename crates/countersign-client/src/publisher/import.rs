@@ -5,7 +5,7 @@
 //! whose keys are here. A server takes root versions one by one and begins at 1 or 2, so a collection with a longer past gets
 //! there in as many uploads.
 
-mod checked;
+pub(super) mod checked;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -26,9 +26,9 @@ use crate::remote::{Fetched, RemoteFile};
 use crate::updater::{Roles, UpdateError};
 
 /// Most root versions that are published one after the other.
-const MAX_ROOTS: u64 = 1_000;
+pub(super) const MAX_ROOTS: u64 = 1_000;
 /// The version of the first root that a server takes, if the collection is not at 1 still.
-const FIRST: u64 = 2;
+pub(super) const FIRST: u64 = 2;
 
 /// A collection that is published again.
 #[derive(Debug)]
@@ -57,6 +57,9 @@ impl Publisher {
     pub async fn import(&self, remains: &Remains, now: DateTime) -> Result<Imported, PublisherError> {
         let (begin, last) = self.versions(remains).await?;
         let checked = self.checked(remains, now).await?;
+        if let Some(ended @ TrustError::NoLeaf { .. }) = checked.over {
+            return Err(PublisherError::Remains(self.gun().clone(), ended));
+        }
         let mut root = (*checked.root).clone();
         let present = self.present().await?;
         admit_root(&root, &present)?;
@@ -69,8 +72,11 @@ impl Publisher {
         }
         let ring = self.ring(&root, &checked, &present).await?;
         let is_begun = begin > last.min(FIRST);
-        let role_files =
-            if is_begun { self.published_files(&checked).await? } else { renewed(&checked, &ring, now)? };
+        let role_files = if is_begun {
+            self.published_files(checked.keys()).await?
+        } else {
+            renewed(&checked, &ring, now)?
+        };
         let mut files = if is_begun { BTreeMap::new() } else { role_files.clone() };
         for version in begin..=last {
             root.version = MetaVersion::new(version).map_err(unnumbered)?;
@@ -137,11 +143,14 @@ impl Publisher {
         }
     }
 
-    /// The files that an import which was cut off has published.
-    async fn published_files(&self, checked: &Checked) -> Result<BTreeMap<RoleName, Bytes>, PublisherError> {
+    /// The files that an upload which was cut off has published, each by the keys of its role.
+    pub(super) async fn published_files(
+        &self,
+        roles: impl IntoIterator<Item = (RoleName, RoleKeys)>,
+    ) -> Result<BTreeMap<RoleName, Bytes>, PublisherError> {
         let limits = &self.updater.settings().limits;
         let mut files = BTreeMap::new();
-        for (role, (_, keys)) in &checked.roles {
+        for (role, keys) in roles {
             let file = RemoteFile::current(role.clone());
             let answer = self.updater.remote().fetch(&file, limits.file_bytes(role.top()), None).await;
             let bytes = match answer {
@@ -153,13 +162,13 @@ impl Publisher {
             if !envelope.is_ok_and(|envelope| keys.verify::<Targets>(&envelope).is_ok()) {
                 return Err(PublisherError::Exists(self.gun().clone()));
             }
-            files.insert(role.clone(), bytes);
+            files.insert(role, bytes);
         }
         Ok(files)
     }
 
     /// Opens the keys that are needed and here.
-    async fn ring(
+    pub(super) async fn ring(
         &self,
         root: &Root,
         checked: &Checked,
@@ -186,7 +195,7 @@ impl Publisher {
 }
 
 /// The files of targets and delegations: as they are, and signed anew where they expire soon and enough keys are here.
-fn renewed(
+pub(super) fn renewed(
     checked: &Checked,
     ring: &KeyRing,
     now: DateTime,
@@ -208,7 +217,8 @@ fn renewed(
     checked.roles.iter().map(file).collect()
 }
 
-fn snapshot(
+/// The snapshot of these files.
+pub(super) fn snapshot(
     root: &Root,
     roles: &BTreeMap<RoleName, Bytes>,
     files: &BTreeMap<RoleName, Bytes>,
@@ -234,7 +244,8 @@ fn admit_root(root: &Root, present: &BTreeSet<KeyId>) -> Result<(), PublisherErr
     Ok(())
 }
 
-fn admit_fields(role: &RoleName, unknown: Option<&str>) -> Result<(), PublisherError> {
+/// Refuses a file that would lose a field if it were signed anew.
+pub(super) fn admit_fields(role: &RoleName, unknown: Option<&str>) -> Result<(), PublisherError> {
     let refused = |field: &str| AuthorError::UnknownField { role: role.clone(), field: field.to_owned() };
     unknown.map_or(Ok(()), |field| Err(PublisherError::Sign(refused(field))))
 }
@@ -251,6 +262,7 @@ fn set_key(root: &mut Root, role: TopRole, key: PublicKey) {
     root.keys.insert(key.id(), key);
 }
 
-fn unnumbered(source: NumberError) -> PublisherError {
+/// A version that cannot be.
+pub(super) fn unnumbered(source: NumberError) -> PublisherError {
     PublisherError::Sign(AuthorError::Version { role: TopRole::Root.into(), source })
 }

@@ -183,12 +183,12 @@ impl Publisher {
                 files.push((snapshot_role.clone(), file));
             }
             files.insert(0, (targets_role.clone(), targets_file));
-            files.push((root_role.clone(), root_file));
-            Ok(())
+            files.push((root_role.clone(), root_file.clone()));
+            Ok(root_file)
         });
-        signed.map_err(PublisherError::Sign)?;
+        let root_file = signed.map_err(PublisherError::Sign)?;
         let update = CacheUpdate { files, basis: Seen::default(), seen: Seen::default(), confirmed: None };
         self.updater.cache().store(self.gun(), update).await?;
-        Ok(Draft::unpublished(root, targets, snapshot))
+        Ok(Draft::begun(root_file, root, targets, snapshot))
     }
 }

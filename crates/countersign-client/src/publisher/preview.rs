@@ -63,15 +63,19 @@ pub struct Terms {
     pub paths: Vec<String>,
 }
 
-/// A top-level role whose keys would change.
+/// A top-level role whose keys, or the number of them that must sign, would change.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 pub struct KeysChange {
     /// The role.
     pub role: RoleName,
     /// Canonical ids of its keys.
     pub before: BTreeSet<KeyId>,
+    /// How many of them must sign.
+    pub threshold_before: usize,
     /// Canonical ids of what would be its keys.
     pub after: BTreeSet<KeyId>,
+    /// How many of those would have to sign.
+    pub threshold_after: usize,
 }
 
 /// A role that would be signed anew.
@@ -101,17 +105,24 @@ impl Publisher {
             let file = Some(staged.file.clone());
             after.apply(&staged.change).map_err(|source| PublisherError::Change { file, source })?;
         }
-        let mut preview = Preview { staged: changes.len(), ..Preview::default() };
+        let compared = Preview::between(&before, &after, &self.present().await?);
+        Ok(Preview { staged: changes.len(), ..compared })
+    }
+}
+
+impl Preview {
+    /// What `after` changes of `before`, where the keys that are `present` are here. Nothing is staged.
+    pub(super) fn between(before: &Draft, after: &Draft, present: &BTreeSet<KeyId>) -> Self {
+        let mut preview = Self::default();
         if after.dirty() == before.dirty() {
-            return Ok(preview);
+            return preview;
         }
         for role in after.dirty() {
             let (old, new) = (before.targets(role), after.targets(role));
             preview.tags.extend(tags(role, old, new));
             preview.delegations.extend(delegations(old, new));
         }
-        preview.keys = TopRole::ALL.into_iter().filter_map(|role| keys(role, &before, &after)).collect();
-        let present = self.present().await?;
+        preview.keys = TopRole::ALL.into_iter().filter_map(|role| keys(role, before, after)).collect();
         let wanted = after.wanted_keys().into_iter();
         preview.signing = wanted
             .map(|(role, keys)| {
@@ -119,7 +130,7 @@ impl Publisher {
                 Signing { role, here, elsewhere }
             })
             .collect();
-        Ok(preview)
+        preview
     }
 }
 
@@ -162,7 +173,11 @@ fn terms(delegations: &Delegations, role: &RoleName) -> Option<Terms> {
 }
 
 fn keys(role: TopRole, before: &Draft, after: &Draft) -> Option<KeysChange> {
-    let ids = |draft: &Draft| draft.root().role_keys(role).canonical_ids();
-    let (before, after) = (ids(before), ids(after));
-    (before != after).then(|| KeysChange { role: role.into(), before, after })
+    let of = |draft: &Draft| {
+        let keys = draft.root().role_keys(role);
+        (keys.canonical_ids(), keys.threshold().get())
+    };
+    let ((before, threshold_before), (after, threshold_after)) = (of(before), of(after));
+    let is_same = before == after && threshold_before == threshold_after;
+    (!is_same).then(|| KeysChange { role: role.into(), before, threshold_before, after, threshold_after })
 }

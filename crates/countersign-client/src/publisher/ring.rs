@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use countersign_core::author::{Draft, Edition, KeyRing};
+use countersign_core::author::{AuthorError, Draft, KeyRing};
 use countersign_core::key::KeyId;
 use countersign_core::name::{RoleName, TopRole};
 use countersign_core::sign::SecretKey;
@@ -53,9 +53,8 @@ impl Publisher {
         Ok(())
     }
 
-    /// Signs a draft with every key of its roles that is here.
-    pub(super) async fn sign(&self, draft: Draft, now: DateTime) -> Result<Edition, PublisherError> {
-        let wanted = in_order_of_asking(&draft);
+    /// Opens those of `wanted` that are here, in that order.
+    pub(super) async fn open_keys(&self, wanted: Vec<KeyId>) -> Result<KeyRing, PublisherError> {
         let opened = self
             .with_keys(move |keys| {
                 let present: BTreeSet<KeyId> = keys.list()?.keys.into_iter().map(|key| key.id).collect();
@@ -68,11 +67,17 @@ impl Publisher {
         for key in opened {
             ring.insert(key);
         }
-        let signed = tokio::task::spawn_blocking(move || draft.sign(&ring, now));
-        match signed.await {
-            Ok(edition) => edition.map_err(PublisherError::Sign),
-            Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
-        }
+        Ok(ring)
+    }
+}
+
+/// Signs where that may take long.
+pub(super) async fn sign_apart<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, AuthorError> + Send + 'static,
+) -> Result<T, PublisherError> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(signed) => signed.map_err(PublisherError::Sign),
+        Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
     }
 }
 
@@ -82,7 +87,7 @@ fn open_unasked(keys: &dyn KeyStore, ids: &[KeyId]) -> Result<(), KeyStoreError>
 }
 
 /// The keys that a draft could use: root's before the others, as Docker asks for them.
-fn in_order_of_asking(draft: &Draft) -> Vec<KeyId> {
+pub(super) fn in_order_of_asking(draft: &Draft) -> Vec<KeyId> {
     let mut wanted: Vec<(RoleName, BTreeSet<KeyId>)> = draft.wanted_keys().into_iter().collect();
     wanted.sort_by_key(|(role, _)| match role.top() {
         Some(TopRole::Root) => 0,

@@ -144,7 +144,7 @@ impl Publisher {
         self.rotate_top(base, TopRole::Snapshot, Rotation::ServerSnapshot, now).await
     }
 
-    async fn base_to_rotate(&self, now: DateTime) -> Result<Base, PublisherError> {
+    pub(super) async fn base_to_rotate(&self, now: DateTime) -> Result<Base, PublisherError> {
         let base = self.base(now).await?;
         base.ok_or_else(|| PublisherError::NoCollection(self.gun().clone()))
     }
@@ -158,7 +158,7 @@ impl Publisher {
         now: DateTime,
     ) -> Result<Published, PublisherError> {
         let mut noted = self.updater.cache().begun_rotations(self.gun()).await?;
-        let begun = noted.iter().position(|begun| begun.role == role).map(|at| noted.remove(at));
+        let begun = take_noted(&mut noted, role);
         let is_same =
             |begun: &&BegunRotation| rotation.goes_on_from(begun) && is_finished(begun, role, &base);
         if let Some(begun) = begun.as_ref().filter(is_same) {
@@ -168,16 +168,10 @@ impl Publisher {
         }
         self.admit_root_keys(&base).await?;
         let older = self.older_roots(&rotation, &base).await?;
-        let new = self.keys_of(&rotation, begun.as_ref(), &base, now).await?;
-        let earlier = begun.map(|begun| begun.replaces).unwrap_or_default();
-        let begun = BegunRotation {
-            role: role.into(),
-            replaces: replaced(base.draft().root(), role, &new.private, earlier),
-            keys: new.private,
-        };
+        let (begun, keys) = self.begin(role, &rotation, begun, &base, now).await?;
         let with_this: Vec<_> = noted.iter().cloned().chain([begun.clone()]).collect();
         self.updater.cache().note_rotations(self.gun(), &with_this).await?;
-        let change = Change::ReplaceKeys { role, keys: new.public };
+        let change = Change::ReplaceKeys { role, keys };
         let edit = |draft: &mut Draft| {
             draft.sign_root_also_with(older.clone());
             draft.apply(&change)
@@ -189,8 +183,23 @@ impl Publisher {
         Ok(published)
     }
 
+    /// The keys that a role gets, kept here if they are the publisher's, and the note that this has begun.
+    pub(super) async fn begin(
+        &self,
+        role: TopRole,
+        rotation: &Rotation,
+        begun: Option<BegunRotation>,
+        base: &Base,
+        now: DateTime,
+    ) -> Result<(BegunRotation, Vec<PublicKey>), PublisherError> {
+        let new = self.keys_of(rotation, begun.as_ref(), base, now).await?;
+        let earlier = begun.map(|begun| begun.replaces).unwrap_or_default();
+        let replaces = replaced(base.draft().root(), role, &new.private, earlier);
+        Ok((BegunRotation { role: role.into(), replaces, keys: new.private }, new.public))
+    }
+
     /// Applies an edit to what is published and uploads the outcome; when somebody else was faster, applies it to theirs.
-    async fn publish_edited(
+    pub(super) async fn publish_edited(
         &self,
         mut base: Base,
         edit: impl Fn(&mut Draft) -> Result<(), AuthorError>,
@@ -209,7 +218,13 @@ impl Publisher {
     }
 
     /// Checks that enough root keys are here to sign a new root, and that the passphrase variables open them.
-    async fn admit_root_keys(&self, base: &Base) -> Result<(), PublisherError> {
+    pub(super) async fn admit_root_keys(&self, base: &Base) -> Result<(), PublisherError> {
+        let here = self.admit_root_present(base).await?;
+        self.load_unasked(here).await
+    }
+
+    /// Checks that enough root keys are here to sign a new root; gives their canonical ids.
+    pub(super) async fn admit_root_present(&self, base: &Base) -> Result<Vec<KeyId>, PublisherError> {
         let keys = base.draft().root().role_keys(TopRole::Root);
         let present = self.present().await?;
         let (here, missing): (Vec<_>, Vec<_>) =
@@ -218,7 +233,7 @@ impl Publisher {
         if here.len() < needed {
             return Err(PublisherError::NoRootKeys { needed, missing });
         }
-        self.load_unasked(here).await
+        Ok(here)
     }
 
     /// The certificates of older roots whose keys are to sign as well. Only those count that the present root still lists.
@@ -263,7 +278,7 @@ impl Publisher {
     ///
     /// Deviation: Notary deletes them before the upload, so that a server that is out of order loses them for ever (13 B16);
     /// test `rotation_that_was_refused_keeps_the_old_keys_and_goes_on_with_the_new_ones`.
-    async fn tidy_up(
+    pub(super) async fn tidy_up(
         &self,
         begun: &BegunRotation,
         others: Vec<BegunRotation>,
@@ -297,8 +312,13 @@ fn replaced(root: &Root, role: TopRole, new: &[KeyId], earlier: Vec<KeyId>) -> V
     gone.filter(|id| !used.contains(id) && !new.contains(id)).collect::<BTreeSet<_>>().into_iter().collect()
 }
 
+/// Takes the note on `role` out of all that is noted.
+pub(super) fn take_noted(noted: &mut Vec<BegunRotation>, role: TopRole) -> Option<BegunRotation> {
+    noted.iter().position(|begun| begun.role == role).map(|at| noted.remove(at))
+}
+
 /// Whether the server has what was begun: an upload was taken and nobody here learnt of it.
-fn is_finished(begun: &BegunRotation, role: TopRole, base: &Base) -> bool {
+pub(super) fn is_finished(begun: &BegunRotation, role: TopRole, base: &Base) -> bool {
     let Some(collection) = base.collection() else { return false };
     let now = collection.root().role_keys(role).canonical_ids();
     let is_replaced = begun.replaces.iter().all(|id| !now.contains(id));

@@ -1,5 +1,7 @@
 //! What a publisher uploads, with which keys, and what comes of it.
 
+mod proposed;
+mod recover;
 mod rotate;
 mod staged;
 
@@ -17,6 +19,7 @@ use countersign_core::author::{Change, Draft, KeyRing};
 use countersign_core::digest::Digest;
 use countersign_core::metadata::FileMeta;
 use countersign_core::name::{Gun, RoleName, TopRole};
+use countersign_core::sign::SecretKey;
 use countersign_core::time::UpdateStart;
 
 use crate::collection::{name, now, role};
@@ -355,12 +358,28 @@ async fn cache_of_a_publisher_who_was_killed_after_the_upload_still_leads_on() {
     author.publisher().init(now()).await.expect("made");
     let roles: Vec<_> = ["root", "targets", "snapshot"].map(role).into();
     let begun = author.cache.load(&gun(), &roles, &author.settings.limits).await.expect("memory").files;
-    author.sign("v1", b"one").await.expect("published");
+    // A first signer hands the snapshot key over, and so changes the root that was begun.
+    let bob = SecretKey::generate_ecdsa().expect("a key").public_key().clone();
+    author.publisher().add_signer(&role("targets/bob"), &[bob], now()).await.expect("published");
     assert_ne!(server.newest()[&role("root")], begun[&role("root")]);
     author.cache.forget(&gun()).await.expect("forgotten");
     for (role, file) in begun {
         author.cache.put(&gun(), role, file);
     }
+    let refreshed = author.updater().refresh(UpdateStart(now()), Roles::Publish).await.expect("trusted");
+    let targets = refreshed.collection.targets(&role("targets")).expect("loaded");
+    assert!(targets.delegations.role(&role("targets/bob")).is_some());
+}
+
+#[tokio::test]
+async fn begun_collection_is_published_without_its_root_key() {
+    let server = PublishServer::empty();
+    let author = Author::at(&server);
+    let made = author.publisher().init(now()).await.expect("made");
+    let begun = author.cache.load(&gun(), &[role("root")], &author.settings.limits).await;
+    author.keys.remove(made.root_key).expect("removed");
+    author.sign("v1", b"one").await.expect("published").confirmed.expect("shown");
+    assert_eq!(server.newest()[&role("root")], begun.expect("memory").files[&role("root")]);
     assert_eq!(author.digest("v1").await, Digest::sha256(b"one"));
 }
 

@@ -29,8 +29,22 @@ pub(crate) struct PublishServer {
     snapshot: Mutex<Vec<Arc<SecretKey>>>,
     newest: Mutex<BTreeMap<RoleName, Bytes>>,
     meanwhile: Mutex<Option<Meanwhile>>,
-    fault: Mutex<Option<Fault>>,
+    /// After how many uploads the next one is refused, and how.
+    fault: Mutex<Option<(usize, Fault)>>,
     uploads: Mutex<Vec<BTreeMap<RoleName, Bytes>>>,
+    proposals: Mutex<Proposals>,
+}
+
+/// What a server does with proposals.
+#[derive(Default)]
+enum Proposals {
+    /// It doesn't know them, as Notary's.
+    #[default]
+    Unknown,
+    /// It keeps the last one.
+    Kept(Option<Bytes>),
+    /// It is out of order.
+    Lost,
 }
 
 impl PublishServer {
@@ -43,6 +57,7 @@ impl PublishServer {
             meanwhile: Mutex::default(),
             fault: Mutex::default(),
             uploads: Mutex::default(),
+            proposals: Mutex::default(),
         })
     }
 
@@ -57,7 +72,34 @@ impl PublishServer {
 
     /// Refuses the next upload.
     pub(crate) fn refuse_next(&self, fault: Fault) {
-        *self.fault.lock().expect("one at a time") = Some(fault);
+        self.refuse_after(0, fault);
+    }
+
+    /// Refuses the upload after so many.
+    pub(crate) fn refuse_after(&self, uploads: usize, fault: Fault) {
+        *self.fault.lock().expect("one at a time") = Some((uploads, fault));
+    }
+
+    /// What is wrong with this upload.
+    fn fault(&self) -> Option<Fault> {
+        let mut fault = self.fault.lock().expect("one at a time");
+        match fault.take()? {
+            (0, due) => Some(due),
+            (uploads, later) => {
+                *fault = Some((uploads - 1, later));
+                None
+            }
+        }
+    }
+
+    /// Keeps proposals from now on.
+    pub(crate) fn keep_proposals(&self) {
+        *self.proposals.lock().expect("one at a time") = Proposals::Kept(None);
+    }
+
+    /// Answers questions for proposals with an error from now on.
+    pub(crate) fn lose_proposals(&self) {
+        *self.proposals.lock().expect("one at a time") = Proposals::Lost;
     }
 
     /// The roles of each upload since the last call.
@@ -154,7 +196,7 @@ impl Remote for PublishServer {
         if let Some(meanwhile) = self.meanwhile.lock().expect("one at a time").take() {
             self.take(&meanwhile()).expect("somebody else was first");
         }
-        if let Some(fault) = self.fault.lock().expect("one at a time").take() {
+        if let Some(fault) = self.fault() {
             return Err(match fault {
                 Fault::Rejected => PublishError::Rejected {
                     server: self.server().to_owned(),
@@ -171,6 +213,29 @@ impl Remote for PublishServer {
         self.files.admit("DELETE")?;
         self.files.clear();
         self.newest.lock().expect("one at a time").clear();
+        Ok(())
+    }
+
+    async fn proposal(&self, _max_bytes: u64) -> Result<Option<Bytes>, FetchError> {
+        match &*self.proposals.lock().expect("one at a time") {
+            Proposals::Unknown => Ok(None),
+            Proposals::Kept(kept) => Ok(kept.clone()),
+            Proposals::Lost => Err(Fault::Status(503).error("trust.example")),
+        }
+    }
+
+    async fn propose(&self, proposal: Bytes, _replace: bool) -> Result<Option<Bytes>, PublishError> {
+        let Proposals::Kept(kept) = &mut *self.proposals.lock().expect("one at a time") else {
+            return Ok(None);
+        };
+        *kept = Some(proposal.clone());
+        Ok(Some(proposal))
+    }
+
+    async fn withdraw_proposal(&self) -> Result<(), FetchError> {
+        if let Proposals::Kept(kept) = &mut *self.proposals.lock().expect("one at a time") {
+            *kept = None;
+        }
         Ok(())
     }
 }

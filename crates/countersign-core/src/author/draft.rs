@@ -15,7 +15,7 @@ use crate::key::{KeyId, PublicKey};
 use crate::metadata::{Delegations, Root, Snapshot, Targets};
 use crate::name::{RoleName, TopRole};
 use crate::number::MetaVersion;
-use crate::signature::RoleKeys;
+use crate::signature::{RoleKeys, Verified};
 use crate::time::DateTime;
 use crate::trust::TrustedCollection;
 
@@ -25,6 +25,8 @@ pub struct Draft {
     root: Root,
     /// The keys that must sign a next root besides its own: those of the root before it.
     previous_root: Option<RoleKeys>,
+    /// The first root as its keys have signed it: published as it is, as long as nothing in it changes.
+    signed_root: Option<Bytes>,
     /// Keys of older roots that sign a next root, too, as far as they are at hand.
     older_roots: BTreeMap<KeyId, PublicKey>,
     snapshot: Snapshot,
@@ -59,13 +61,24 @@ impl Draft {
         Self::unpublished(root, targets, snapshot)
     }
 
-    /// A collection that was begun and never published: what `init` left in a cache.
+    /// As [`Draft::unpublished`], with the file of `root` as `init` has signed it. It is published as it is, so that its keys
+    /// are not needed again.
+    ///
+    /// Source: notary `client/client.go` (`signRootIfNecessary`), reference behaviour 6.6 and 6.8.
+    pub fn begun(root_file: Bytes, root: Root, targets: Targets, snapshot: Snapshot) -> Self {
+        let mut draft = Self::unpublished(root, targets, snapshot);
+        draft.dirty.remove(&TopRole::Root.into());
+        draft.signed_root = Some(root_file);
+        draft
+    }
+
+    /// A collection that was begun and never published; its root is signed anew, too.
     pub fn unpublished(root: Root, targets: Targets, snapshot: Snapshot) -> Self {
         let dirty = BTreeSet::from([TopRole::Root.into(), TopRole::Targets.into()]);
         let roles = BTreeMap::from([(TopRole::Targets.into(), targets)]);
         let (fresh, last, purged) = (BTreeSet::new(), BTreeMap::new(), BTreeMap::new());
-        let older_roots = BTreeMap::new();
-        Self { root, previous_root: None, older_roots, snapshot, roles, dirty, fresh, last, purged }
+        let (previous_root, signed_root, older_roots) = (None, None, BTreeMap::new());
+        Self { root, previous_root, signed_root, older_roots, snapshot, roles, dirty, fresh, last, purged }
     }
 
     /// The next edition of a trusted collection; nothing is changed yet.
@@ -73,6 +86,7 @@ impl Draft {
         Self {
             root: (**collection.root()).clone(),
             previous_root: Some(collection.root().role_keys(TopRole::Root)),
+            signed_root: None,
             older_roots: BTreeMap::new(),
             snapshot: (**collection.snapshot()).clone(),
             roles: collection
@@ -84,6 +98,21 @@ impl Draft {
             fresh: BTreeSet::new(),
             last: collection.seen().iter().map(|(role, seen)| (role.clone(), seen.version)).collect(),
             purged: BTreeMap::new(),
+        }
+    }
+
+    /// The next edition of a collection of which nothing is known but its root: only that can change.
+    pub(super) fn of_root(root: &Verified<Root>) -> Self {
+        let (version, expires) = (MetaVersion::FIRST, root.expires);
+        Self {
+            previous_root: Some(root.role_keys(TopRole::Root)),
+            dirty: BTreeSet::new(),
+            roles: BTreeMap::new(),
+            ..Self::unpublished(
+                (**root).clone(),
+                Targets::new(version, expires),
+                Snapshot::new(version, expires),
+            )
         }
     }
 

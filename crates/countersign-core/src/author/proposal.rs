@@ -6,6 +6,7 @@
 
 mod error;
 mod open;
+mod root_alone;
 
 use std::collections::BTreeMap;
 
@@ -26,6 +27,8 @@ const FORMAT: &str = "countersign-proposal-1";
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Proposal {
     gun: Gun,
+    /// The root that is published, so that the next one can be looked at where nothing else is known.
+    root: Bytes,
     files: BTreeMap<RoleName, Bytes>,
 }
 
@@ -35,6 +38,7 @@ pub struct Proposal {
 struct Wire {
     format: String,
     gun: Gun,
+    root: String,
     files: BTreeMap<RoleName, String>,
 }
 
@@ -42,8 +46,8 @@ impl Proposal {
     /// Largest proposal that is read, in bytes: 64 MiB.
     pub const MAX_BYTES: u64 = 64 << 20;
 
-    pub(super) fn new(gun: Gun, files: BTreeMap<RoleName, Bytes>) -> Self {
-        Self { gun, files }
+    pub(super) fn new(gun: Gun, root: Bytes, files: BTreeMap<RoleName, Bytes>) -> Self {
+        Self { gun, root, files }
     }
 
     /// Reads a proposal of at most [`Proposal::MAX_BYTES`].
@@ -66,14 +70,15 @@ impl Proposal {
             return Err(unreadable("it proposes nothing".to_owned()));
         }
         let files = wire.files.into_iter().map(|(role, text)| (role, Bytes::from(text)));
-        Ok(Self { gun: wire.gun, files: files.collect() })
+        Ok(Self { gun: wire.gun, root: Bytes::from(wire.root), files: files.collect() })
     }
 
     /// Writes it as it travels.
     pub fn to_bytes(&self) -> Vec<u8> {
         let text = |file: &Bytes| String::from_utf8_lossy(file).into_owned();
         let files = self.files.iter().map(|(role, file)| (role.clone(), text(file))).collect();
-        let wire = Wire { format: FORMAT.to_owned(), gun: self.gun.clone(), files };
+        let (format, gun) = (FORMAT.to_owned(), self.gun.clone());
+        let wire = Wire { format, gun, root: text(&self.root), files };
         // Strings in maps of strings always have a JSON form.
         let mut bytes = serde_json::to_vec_pretty(&wire).unwrap_or_default();
         bytes.push(b'\n');

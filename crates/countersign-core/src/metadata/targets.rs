@@ -45,7 +45,7 @@ impl Targets {
     }
 
     /// The first field of an entry that this dialect does not know; reads every entry.
-    pub(crate) fn unknown_entry_field(&self) -> Option<String> {
+    pub fn unknown_entry_field(&self) -> Option<String> {
         self.targets.unknown_field()
     }
 

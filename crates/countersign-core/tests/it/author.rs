@@ -52,6 +52,37 @@ fn first_edition_has_notarys_versions_and_lifetimes() {
 }
 
 #[test]
+fn begun_root_is_published_as_it_was_signed_unless_it_changes() {
+    let mut ring = KeyRing::default();
+    let first = first_draft(&mut ring).sign(&ring, now()).expect("every key is here");
+    let root_file = first.files[&role("root")].clone();
+    let root: Root = claim(&root_file);
+    let mut draft = Draft::begun(
+        root_file.clone(),
+        root.clone(),
+        claim(&first.files[&role("targets")]),
+        claim(&first.files[&role("snapshot")]),
+    );
+    assert_eq!(draft.dirty().iter().map(ToString::to_string).collect::<Vec<_>>(), ["targets"]);
+    let mut without = KeyRing::default();
+    for id in draft.wanted_keys().values().flatten() {
+        without.insert(ring.find(id).expect("held").clone());
+    }
+    let edition = draft.clone().sign(&without, now()).expect("the root key is not needed");
+    assert_eq!(edition.files[&role("root")], root_file);
+    let snapshot: Snapshot = claim(&edition.files[&role("snapshot")]);
+    assert_eq!(snapshot.meta["root"], FileMeta::of(&root_file));
+
+    let keys = vec![key().public_key().clone()];
+    draft.apply(&Change::ReplaceKeys { role: TopRole::Snapshot, keys }).expect("another key");
+    let refused = draft.clone().sign(&without, now()).expect_err("the root has changed");
+    assert!(matches!(refused, AuthorError::MissingKeys { ref role, .. } if role.as_str() == "root"));
+    let edition = draft.sign(&ring, now()).expect("every key is here");
+    let changed: Root = claim(&edition.files[&role("root")]);
+    assert_eq!((changed.version, changed == root), (version(1), false));
+}
+
+#[test]
 fn snapshot_is_left_out_when_its_key_is_the_servers() {
     let mut ring = KeyRing::default();
     let draft = first_draft(&mut ring);

@@ -11,10 +11,10 @@ use countersign_core::metadata::{Envelope, Root, Targets};
 use countersign_core::name::{RoleName, TopRole};
 use countersign_core::number::Threshold;
 use countersign_core::sign::SecretKey;
-use countersign_core::trust::{TrustError, TrustedCollection};
+use countersign_core::trust::{RootPhase, Seen, TrustError, TrustedCollection};
 
 use crate::author_delegations::set_in;
-use crate::simulator::{Files, Sim, key, now, role, version};
+use crate::simulator::{Files, Sim, finish, key, now, role, version};
 
 fn two() -> Threshold {
     Threshold::new(2).expect("a threshold")
@@ -56,7 +56,7 @@ impl Team {
         let mut draft = Draft::of(&self.collection);
         draft.apply(&set_in("targets", "v2")).expect("a target");
         draft
-            .propose(self.sim.gun.clone(), &ring([&self.people[by]]), now())
+            .propose(&self.collection, self.sim.gun.clone(), &ring([&self.people[by]]), now())
             .expect("one of the keys is here")
     }
 
@@ -152,7 +152,8 @@ fn signatures_of_two_copies_are_merged() {
     mine.merge(&another.expect("the next edition")).expect("the same documents");
     let mut draft = Draft::of(&team.collection);
     draft.apply(&set_in("targets", "v3")).expect("a target");
-    let other = draft.propose(team.sim.gun.clone(), &KeyRing::default(), now()).expect("unsigned");
+    let other =
+        draft.propose(&team.collection, team.sim.gun.clone(), &KeyRing::default(), now()).expect("unsigned");
     let other = team.open(&other).expect("the next edition");
     assert!(matches!(mine.merge(&other), Err(ProposalError::Another { role: of }) if of == role("targets")));
 }
@@ -205,7 +206,8 @@ fn proposed_root_needs_the_keys_before_and_its_own() {
     let mut draft = Draft::of(&collection);
     draft.apply(&Change::ReplaceKeys { role: TopRole::Root, keys }).expect("certificates");
     draft.apply(&need("root")).expect("two keys");
-    let begun = draft.propose(sim.gun.clone(), &ring([&new[0]]), now()).expect("one of the keys");
+    let begun =
+        draft.propose(&collection, sim.gun.clone(), &ring([&new[0]]), now()).expect("one of the keys");
     let mut open = begun.open(&collection).expect("the next edition");
     let met =
         |open: &OpenProposal| open.standing()[0].groups.iter().map(Signatures::is_met).collect::<Vec<_>>();
@@ -316,7 +318,7 @@ fn what_another_role_says_is_added_and_only_that_is_signed() {
     let collection = sim.first_update(&sim.files()).expect("trusted");
     let mut draft = Draft::of(&collection);
     draft.apply(&set_in("targets/alice", "v2")).expect("a target");
-    let begun = draft.propose(sim.gun.clone(), &ring([&alice]), now()).expect("written");
+    let begun = draft.propose(&collection, sim.gun.clone(), &ring([&alice]), now()).expect("written");
     let mut open = begun.open(&collection).expect("the next edition");
     let mut bobs = Draft::of(&collection);
     bobs.apply(&set_in("targets/bob", "v2")).expect("a target");
@@ -325,4 +327,51 @@ fn what_another_role_says_is_added_and_only_that_is_signed() {
     assert!(open.is_complete());
     let again = Proposal::parse(&open.to_proposal().to_bytes()).expect("own proposal");
     assert!(again.open(&collection).expect("the next edition").is_complete());
+}
+
+/// A key that never meets a network: it sees the root that is published and the next one, as they travelled.
+#[test]
+fn root_is_signed_where_nothing_else_is_known() {
+    let sim = Sim::new();
+    let collection = sim.first_update(&sim.files()).expect("trusted");
+    let (old, new, targets) = (Arc::clone(&sim.root_key), key(), key());
+    let keys = vec![sim.certificate(&old), sim.certificate(&new)];
+    let mut draft = Draft::of(&collection);
+    draft.apply(&Change::ReplaceKeys { role: TopRole::Root, keys }).expect("certificates");
+    let keys = vec![targets.public_key().clone()];
+    draft.apply(&Change::ReplaceKeys { role: TopRole::Targets, keys }).expect("a key");
+    draft.apply(&need("root")).expect("two keys");
+    let begun =
+        draft.propose(&collection, sim.gun.clone(), &ring([&targets]), now()).expect("one of the keys");
+    let mut away = begun.open_root(&sim.environment(), Seen::default()).expect("the next root");
+    assert_eq!(away.roles(), [role("root")].into());
+    for key in [&old, &new] {
+        sign(&mut away, key);
+    }
+    assert!(!away.is_complete(), "what was not looked at is not vouched for");
+    let back = Proposal::parse(&away.to_proposal().to_bytes()).expect("own proposal");
+    let open = back.open(&collection).expect("the next edition");
+    assert!(open.is_complete());
+    open.finish(&sim.ring, now()).expect("complete");
+    // With another root before it, or none proposed, there is nothing to sign.
+    let mut seen = collection.seen().clone();
+    assert!(begun.open_root(&sim.environment(), seen.clone()).is_ok());
+    let mut later = sim.clone();
+    later.next_root();
+    let files = later.publish();
+    let phase = RootPhase::trust_cached(sim.environment(), sim.files().root, seen).expect("trusted");
+    seen = finish(phase.accept_root(files.root.clone()).expect("the next"), &files)
+        .expect("trusted")
+        .seen()
+        .clone();
+    let refused = begun.open_root(&sim.environment(), seen).expect_err("there is a newer root");
+    assert!(matches!(refused, ProposalError::Base(TrustError::Rollback { .. })), "{refused:?}");
+    let mut only_tags = Draft::of(&collection);
+    only_tags.apply(&set_in("targets", "v2")).expect("a target");
+    let tags = only_tags.propose(&collection, sim.gun.clone(), &KeyRing::default(), now()).expect("written");
+    assert!(matches!(tags.open_root(&sim.environment(), Seen::default()), Err(ProposalError::NoRoot)));
+    let mut other = Sim::new();
+    other.gun = "docker.io/library/other".parse().expect("a GUN");
+    let refused = begun.open_root(&other.environment(), Seen::default());
+    assert!(matches!(refused, Err(ProposalError::OtherCollection(_))));
 }

@@ -9,6 +9,7 @@ use super::contexts::NamedContexts;
 use super::error::{BuildRefusal, Reason};
 use super::flag_images::{FlagImage, SYNTAX_ARGUMENT, attestation, cache_from, syntax};
 use super::inputs::{BuildInputs, Builder};
+use crate::podman::ShortNames;
 
 /// The flags of a build command, as they were given, and its argument.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -37,6 +38,8 @@ pub struct BuildFlags {
     pub from: Option<String>,
     /// The engine's own platform, if it is known.
     pub build_platform: Option<Platform>,
+    /// What names without a registry mean to podman; without it they are Docker Hub's, as with Docker.
+    pub short_names: Option<ShortNames>,
 }
 
 impl BuildFlags {
@@ -55,6 +58,7 @@ impl BuildFlags {
             attest: Vec::new(),
             from: None,
             build_platform: None,
+            short_names: None,
         }
     }
 
@@ -69,7 +73,8 @@ impl BuildFlags {
             build_args: self.build_args().map(|(key, value)| (key.to_owned(), value.to_owned())).collect(),
             platforms: self.platforms(),
             build_platform: self.build_platform.clone(),
-            contexts: NamedContexts::parse(&self.build_contexts, self.builder)?,
+            contexts: NamedContexts::parse(&self.build_contexts, self.builder, self.short_names.as_ref())?,
+            short_names: self.short_names.clone(),
         })
     }
 

@@ -7,6 +7,7 @@ use countersign_registry::reference::{DEFAULT_TAG, ImageReference};
 use super::error::{BuildRefusal, Reason};
 use super::inputs::Builder;
 use super::plan::{ImageUse, Place, UseKind, image};
+use crate::podman::ShortNames;
 
 const FLAG: &str = "--build-context";
 /// The prefixes behind which an image stands.
@@ -28,13 +29,17 @@ struct Context {
 }
 
 impl NamedContexts {
-    /// Reads the values of all `--build-context` flags.
+    /// Reads the values of all `--build-context` flags; `names` completes short names, if podman builds.
     ///
     /// # Errors
     /// A value that brings in an image whose digest can't be pinned.
     ///
     /// Source: `docker/buildx build/opt.go`, `containers/buildah pkg/parse/parse.go`.
-    pub fn parse(flags: &[String], builder: Builder) -> Result<Self, BuildRefusal> {
+    pub fn parse(
+        flags: &[String],
+        builder: Builder,
+        names: Option<&ShortNames>,
+    ) -> Result<Self, BuildRefusal> {
         let mut values = BTreeMap::new();
         for flag in flags {
             let refuse = |reason| BuildRefusal::flag(FLAG, flag, reason);
@@ -47,7 +52,9 @@ impl NamedContexts {
             let prefix = prefixes.iter().find_map(|prefix| Some((*prefix, value.strip_prefix(prefix)?)));
             let image = match prefix {
                 Some((_, "scratch")) if builder == Builder::BuildKit => None,
-                Some((prefix, text)) => Some((prefix.to_owned(), image(text, builder).map_err(refuse)?)),
+                Some((prefix, text)) => {
+                    Some((prefix.to_owned(), image(text, builder, names).map_err(refuse)?))
+                }
                 None => None,
             };
             if value.starts_with("oci-layout://") && !is_digested(value) {
@@ -139,7 +146,7 @@ mod tests {
 
     fn parse(flags: &[&str], builder: Builder) -> Result<NamedContexts, BuildRefusal> {
         let flags: Vec<String> = flags.iter().map(|flag| (*flag).to_owned()).collect();
-        NamedContexts::parse(&flags, builder)
+        NamedContexts::parse(&flags, builder, None)
     }
 
     #[test]

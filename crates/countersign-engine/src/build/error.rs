@@ -6,6 +6,7 @@ use countersign_registry::reference::ReferenceError;
 use thiserror::Error;
 
 use super::shell::ShellError;
+use crate::podman::ShortNameError;
 
 /// Longest text that a message quotes, in characters.
 const MAX_QUOTED: usize = 200;
@@ -124,6 +125,9 @@ pub enum Reason {
     /// Not an image reference.
     #[error("is no image reference: {0}")]
     Reference(ReferenceError),
+    /// A name without a registry, which podman's configuration does not complete to one image.
+    #[error("is a short name that {0}")]
+    ShortName(ShortNameError),
     /// An expression without a value that is known now.
     #[error("can't be known before the build: {0}")]
     Expression(ShellError),

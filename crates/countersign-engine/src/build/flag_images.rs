@@ -60,7 +60,7 @@ pub(super) fn cache_from(value: &str, builder: Builder) -> Result<Vec<FlagImage>
         return value
             .split(',')
             .map(|text| {
-                let image = Some((image(text, builder).map_err(refuse)?, UseKind::CacheFrom));
+                let image = Some((image(text, builder, None).map_err(refuse)?, UseKind::CacheFrom));
                 Ok(FlagImage { flag: FLAG, before: String::new(), image, after: String::new() })
             })
             .collect();
@@ -124,7 +124,7 @@ pub(super) fn syntax(value: &str, builder: Builder) -> Result<FlagImage, BuildRe
         Some((text, words)) => (text, format!(" {words}")),
         None => (value, String::new()),
     };
-    let image = Some((image(text, builder).map_err(refuse)?, UseKind::Syntax));
+    let image = Some((image(text, builder, None).map_err(refuse)?, UseKind::Syntax));
     Ok(FlagImage { flag: FLAG, before: format!("{SYNTAX_ARGUMENT}="), image, after })
 }
 
@@ -169,7 +169,7 @@ impl<'value> Fields<'value> {
         Ok(Some(FlagImage {
             flag,
             before: format!("{before}{}{key}=", comma(&before)),
-            image: Some((image(self.0[place].1, builder)?, kind)),
+            image: Some((image(self.0[place].1, builder, None)?, kind)),
             after: format!("{}{after}", comma(&after)),
         }))
     }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use countersign_registry::descriptor::Platform;
 
 use super::contexts::NamedContexts;
+use crate::podman::ShortNames;
 
 /// Who reads the Dockerfile.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -30,6 +31,8 @@ pub struct BuildInputs {
     pub build_platform: Option<Platform>,
     /// The named contexts, which replace images and stages.
     pub contexts: NamedContexts,
+    /// What names without a registry mean to podman; without it they are Docker Hub's, as with Docker.
+    pub short_names: Option<ShortNames>,
 }
 
 impl BuildInputs {
@@ -41,6 +44,7 @@ impl BuildInputs {
             platforms: Vec::new(),
             build_platform: None,
             contexts: NamedContexts::default(),
+            short_names: None,
         }
     }
 }

@@ -11,6 +11,7 @@ use super::error::{BuildRefusal, Reason};
 use super::inputs::{BuildInputs, Builder};
 use super::planner::Planner;
 use super::stages::Stages;
+use crate::podman::{ShortNameError, ShortNames};
 
 /// What podman takes for a transport in front of a name.
 const TRANSPORTS: [&str; 13] = [
@@ -137,13 +138,24 @@ pub enum UseKind {
     Attestation,
 }
 
-/// Reads a reference as a builder does, and completes it.
-pub(super) fn image(text: &str, builder: Builder) -> Result<ImageReference, Reason> {
+/// Reads a reference as a builder does, and completes it; short names by `names`, if they are podman's to complete.
+pub(super) fn image(
+    text: &str,
+    builder: Builder,
+    names: Option<&ShortNames>,
+) -> Result<ImageReference, Reason> {
     let transport = text.split_once(':').map(|(before, _)| before);
     if builder == Builder::Podman && transport.is_some_and(|name| TRANSPORTS.contains(&name)) {
         return Err(Reason::Ambiguous("names a transport of podman, and only registries have trust data"));
     }
-    ImageReference::parse(text).map(ImageReference::or_latest).map_err(Reason::Reference)
+    let found = match names {
+        Some(names) => names.reference(text).map_err(|error| match error {
+            ShortNameError::Reference(error) => Reason::Reference(error),
+            error => Reason::ShortName(error),
+        })?,
+        None => ImageReference::parse(text).map_err(Reason::Reference)?,
+    };
+    Ok(found.or_latest())
 }
 
 /// A pinned image, as it is written for a builder. Podman gets the full name: its short names may mean another registry.

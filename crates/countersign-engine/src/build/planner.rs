@@ -197,7 +197,7 @@ impl<'inputs> Planner<'inputs> {
         platform: Option<String>,
     ) -> Result<(), BuildRefusal> {
         let refuse = |reason| BuildRefusal::at(line, word.as_str(), reason);
-        let reference = image(text, self.inputs.builder).map_err(refuse)?;
+        let reference = image(text, self.inputs.builder, self.inputs.short_names.as_ref()).map_err(refuse)?;
         let place = Place::Dockerfile { line, span: word.span() };
         self.uses.push(ImageUse { reference, kind, place, platform, stage: self.stages.current() });
         Ok(())

@@ -6,12 +6,14 @@ mod cli;
 mod error;
 mod images;
 mod program;
+mod short_names;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 
 pub use self::cli::PodmanCli;
 pub use self::error::PodmanError;
+pub use self::short_names::{ShortNameError, ShortNames, has_registry};
 use crate::docker::{Address, AddressError, Endpoint, Source};
 
 /// Where podman's service may listen, in the order in which it is looked for. What `CONTAINER_HOST` names is the only one.

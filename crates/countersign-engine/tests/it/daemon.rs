@@ -255,6 +255,37 @@ async fn push_without_a_clear_report_is_no_push() {
 }
 
 #[tokio::test]
+async fn push_of_all_tags_needs_a_report_for_each_that_is_right() {
+    let sent = digest("sent");
+    let reported =
+        |tag: &str, digest: Digest| format!(r#"{{"aux":{{"Tag":"{tag}","Digest":"{digest}","Size":527}}}}"#);
+    let push = |report: Vec<String>| async move {
+        let names = r#"["r.example/app:1","r.example/app:2","r.example/other:1"]"#;
+        let list = format!(r#"[{{"Id":"{}","RepoTags":{names}}}]"#, id());
+        let fake = Fake::start(move |request| match request {
+            "GET /images/json" => Some(Reply::Whole(200, list.clone())),
+            "POST /images/r.example/app/push" => Some(Reply::Report(report.clone())),
+            asked if asked.starts_with("GET /images/r.example/app:") => {
+                Some(inspected(&[format!("r.example/app@{sent}")]))
+            }
+            _ => None,
+        });
+        fake.engine().push_all(&reference("r.example/app"), &*heard()).await
+    };
+    let pushed = push(vec![reported("1", sent), reported("2", sent)]).await.expect("both are pushed");
+    assert_eq!(pushed.iter().map(|pushed| pushed.tag.as_str()).collect::<Vec<_>>(), ["1", "2"]);
+    for report in [
+        vec![reported("1", sent)],
+        vec![reported("1", sent), reported("2", digest("evil"))],
+        vec![reported("1", sent), reported("2", sent), reported("3", sent)],
+        vec![],
+    ] {
+        let error = push(report.clone()).await.expect_err("a report that is not right");
+        assert!(matches!(error, EngineError::Daemon(_)), "{report:?}: {error:?}");
+    }
+}
+
+#[tokio::test]
 async fn push_of_an_unknown_image_asks_for_no_push() {
     let fake = Fake::start(|_| None);
     let error = fake.engine().push(&reference("r.example/team/app:1"), heard()).await.expect_err("unknown");

@@ -27,6 +27,8 @@ pub(super) enum Route {
     Uploads { name: String },
     /// `/v2/NAME/blobs/uploads/ID`
     Upload { name: String, id: String },
+    /// `/v2/NAME/_trust/…`: what a trust server would have. Nothing is there, for those who may ask.
+    Trust { name: String },
 }
 
 impl Route {
@@ -39,6 +41,9 @@ impl Route {
             _ => {}
         }
         let tail = path.strip_prefix("/v2/").ok_or(RegistryError::NotFound)?;
+        if let Some((name, _)) = tail.split_once("/_trust/") {
+            return Ok(Self::Trust { name: repository_name(&name.split('/').collect::<Vec<_>>())? });
+        }
         let mut parts: Vec<&str> = tail.split('/').collect();
         let last = parts.pop().unwrap_or_default();
         let kind = parts.pop().unwrap_or_default();
@@ -69,7 +74,8 @@ impl Route {
             | Self::Manifest { name, .. }
             | Self::Blob { name, .. }
             | Self::Uploads { name }
-            | Self::Upload { name, .. } => Some(name),
+            | Self::Upload { name, .. }
+            | Self::Trust { name } => Some(name),
         }
     }
 }

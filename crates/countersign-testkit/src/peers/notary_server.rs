@@ -55,12 +55,24 @@ impl NotaryServer {
         Self::start(&json!({ "backend": "memory" }), more)
     }
 
+    /// One in memory that asks its clients for a certificate of its own authority: `client.crt` and `client.key` in
+    /// [`NotaryServer::dir`].
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    pub fn asking_for_certificates() -> Self {
+        Self::start(&json!({ "backend": "memory" }), &json!({ "server": { "client_ca_file": "./ca.crt" } }))
+    }
+
     fn start(storage: &Value, more: &Value) -> Self {
         let dir = tempfile::tempdir().expect("a temporary directory can be made");
         let authority = Authority::new().expect("an authority can be made");
         let identity = authority.issue(&["127.0.0.1", "localhost"]).expect("a certificate can be issued");
+        let client = authority.issue(&["client"]).expect("a certificate can be issued");
         for (name, text) in [
             ("ca.crt", authority.ca_pem()),
+            ("client.crt", client.chain_pem()),
+            ("client.key", client.key_pem()),
             ("server.crt", identity.chain_pem()),
             ("server.key", identity.key_pem()),
         ] {
@@ -82,7 +94,10 @@ impl NotaryServer {
                     "logging": { "level": "info" },
                 });
                 for (name, value) in more.as_object().expect("configuration is an object") {
-                    config[name] = value.clone();
+                    match (config[name].as_object_mut(), value.as_object()) {
+                        (Some(own), Some(more)) if name == "server" => own.extend(more.clone()),
+                        _ => config[name] = value.clone(),
+                    }
                 }
                 fs::write(&config_file, config.to_string()).expect("a file can be written");
                 Invocation::of("notary-server").arg("-config").arg(&config_file)

@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 use super::KeyRefusal;
 
 /// Reads a whole file of at most `max` bytes. Gives its mode, too.
-pub(super) fn read(path: &Path, max: usize) -> anyhow::Result<(Zeroizing<Vec<u8>>, u32)> {
+pub(crate) fn read(path: &Path, max: usize) -> anyhow::Result<(Zeroizing<Vec<u8>>, u32)> {
     let unread = || format!("cannot read `{}`", path.display());
     let metadata = fs::metadata(path).with_context(unread)?;
     if !metadata.is_file() {
@@ -31,12 +31,12 @@ pub(super) fn read(path: &Path, max: usize) -> anyhow::Result<(Zeroizing<Vec<u8>
 }
 
 /// Makes a directory and what is missing above it, for its owner alone.
-pub(super) fn create_private_dir(path: &Path) -> std::io::Result<()> {
+pub(crate) fn create_private_dir(path: &Path) -> std::io::Result<()> {
     fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
 /// Writes a file for its owner alone, whole or not at all; in the place of another only with `force`.
-pub(super) fn write(path: &Path, content: &[u8], force: bool) -> anyhow::Result<()> {
+pub(crate) fn write(path: &Path, content: &[u8], force: bool) -> anyhow::Result<()> {
     let unwritten = || format!("cannot write `{}`", path.display());
     let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut file = NamedTempFile::with_prefix_in(".countersign-key-", dir).with_context(unwritten)?;

@@ -3,9 +3,10 @@
 mod backup;
 mod chosen;
 mod export;
-mod files;
+pub(crate) mod files;
 mod generate;
 mod import;
+mod keyring;
 mod list;
 mod passwd;
 mod recovery;
@@ -42,6 +43,8 @@ enum Verb {
     Remove(remove::Args),
     Passwd(passwd::Args),
     Rename(rename::Args),
+    Remember(keyring::RememberArgs),
+    Forget(keyring::ForgetArgs),
     Backup(backup::Args),
     Restore(restore::Args),
     Recovery(recovery::Args),
@@ -60,9 +63,11 @@ pub(crate) async fn run(args: &Args, app: &App) -> anyhow::Result<ExitStatus> {
         Verb::Remove(args) => remove::run(args, app),
         Verb::Passwd(args) => passwd::run(args, app),
         Verb::Rename(args) => rename::run(args, app),
+        Verb::Remember(args) => keyring::remember(args, app),
+        Verb::Forget(args) => keyring::forget(args, app),
         Verb::Backup(args) => backup::run(args, app),
         Verb::Restore(args) => restore::run(args, app),
-        Verb::Recovery(args) => recovery::run(args, app),
+        Verb::Recovery(args) => recovery::run(args, app).await,
         Verb::Tokens(args) => token::list(args, app),
         Verb::Copy(args) => token::copy(args, app),
     }

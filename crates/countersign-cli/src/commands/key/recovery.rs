@@ -3,14 +3,17 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use clap::Subcommand;
+use clap::{ArgAction, Subcommand};
 use countersign_client::keystore::KeyStore as _;
+use countersign_client::publisher::Publisher;
 use countersign_client::recovery::{RecoveryError, RecoveryKey, Share, Shares, combine};
+use countersign_core::name::Gun;
 use zeroize::Zeroizing;
 
 use super::files;
 use crate::app::App;
 use crate::exit::ExitStatus;
+use crate::report;
 use crate::time::minute;
 
 /// Largest file with a share, in bytes.
@@ -35,6 +38,9 @@ enum Verb {
 ///
 /// The key is made, written down and forgotten; its public half stays in a file. Without options it is printed whole. With `--shares` it is
 /// printed in shares, of which `--needed` restore it, and fewer say nothing of it. Whoever has enough of them has the key.
+///
+/// With `--for` it becomes a root key of collections, beside those that they have: either of them can replace the other. The present
+/// root key must be here. Everybody who trusts the collection follows.
 #[derive(Debug, clap::Args)]
 struct CreateArgs {
     /// Split the key in so many shares
@@ -46,6 +52,9 @@ struct CreateArgs {
     /// Write each share to a file of its own in this directory, readable by you alone, instead of printing them
     #[arg(long, short, value_name = "DIR")]
     output: Option<PathBuf>,
+    /// Make it a root key of this collection, beside those that it has, and publish that at once
+    #[arg(long = "for", value_name = "GUN", action = ArgAction::Append)]
+    collections: Vec<Gun>,
 }
 
 /// Restore a recovery key from what was written down
@@ -59,18 +68,26 @@ struct CombineArgs {
 }
 
 /// Runs a verb.
-pub(crate) fn run(args: &Args, app: &App) -> anyhow::Result<ExitStatus> {
+pub(crate) async fn run(args: &Args, app: &App) -> anyhow::Result<ExitStatus> {
     match &args.verb {
-        Verb::Create(args) => create(args, app),
+        Verb::Create(args) => create(args, app).await,
         Verb::Combine(args) => restore(args, app),
     }
 }
 
-fn create(args: &CreateArgs, app: &App) -> anyhow::Result<ExitStatus> {
+async fn create(args: &CreateArgs, app: &App) -> anyhow::Result<ExitStatus> {
     let split = match (args.needed, args.shares) {
         (Some(needed), Some(total)) => Shares::new(needed, total)?,
         _ => Shares::ONE,
     };
+    let mut publishers = Vec::new();
+    for gun in &args.collections {
+        // Before anything is written down that would be good for nothing.
+        let publisher = app.publisher(gun, None)?;
+        let admitted = publisher.admit_root_change(app.context().now()).await;
+        admitted.with_context(|| format!("`{gun}` cannot get a recovery key; none was made"))?;
+        publishers.push((gun, publisher));
+    }
     let key = RecoveryKey::generate()?;
     let shares = key.split(split)?;
     let pages: Vec<_> = shares.iter().map(|share| page(share, &key, app)).collect();
@@ -88,7 +105,32 @@ fn create(args: &CreateArgs, app: &App) -> anyhow::Result<ExitStatus> {
     }
     app.printer().say(format_args!("Recovery key {}; its public half is in {}", key.id(), public.display()));
     app.printer().say("Keep what was written away from this machine; no copy of it is here");
-    Ok(ExitStatus::Success)
+    let mut status = ExitStatus::Success;
+    for (gun, publisher) in publishers {
+        if let Err(error) = add(&key, gun, &publisher, app).await {
+            let error = error.context(format!("the key that was written down is no root key of `{gun}`"));
+            status = report::report(&error, app.printer());
+        }
+    }
+    Ok(status)
+}
+
+/// Makes the recovery key a root key of a collection.
+async fn add(key: &RecoveryKey, gun: &Gun, publisher: &Publisher, app: &App) -> anyhow::Result<()> {
+    let (now, printer) = (app.context().now(), app.printer());
+    let published = publisher.add_root_key(key.certificate(gun, now)?, now).await?;
+    for warning in &published.warnings {
+        printer.warn(report::one_line(warning));
+    }
+    match &published.confirmed {
+        Ok(()) => {}
+        Err(error) => printer.warn(format_args!(
+            "published, but the server does not show it yet: {}",
+            report::one_line(error)
+        )),
+    }
+    printer.say(format_args!("It is a root key of {gun} from now on, beside those that it had"));
+    Ok(())
 }
 
 /// What is printed of one share.

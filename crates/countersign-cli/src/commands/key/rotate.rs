@@ -1,5 +1,6 @@
 //! `key rotate`: other keys for a role of a collection.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use anyhow::Context as _;
@@ -49,8 +50,12 @@ pub(crate) struct Args {
 pub(super) async fn run(args: &Args, app: &App) -> anyhow::Result<ExitStatus> {
     let rotation = rotation(args, app)?;
     let publisher = app.publisher(&args.gun, None)?;
-    let published = publisher.rotate(rotation, app.context().now()).await?;
     let printer = app.printer();
+    let before = match &rotation {
+        Rotation::Root { .. } => publisher.admit_root_change(app.context().now()).await?,
+        _ => BTreeSet::new(),
+    };
+    let published = publisher.rotate(rotation, app.context().now()).await?;
     for warning in &published.warnings {
         printer.warn(report::one_line(warning));
     }
@@ -62,6 +67,14 @@ pub(super) async fn run(args: &Args, app: &App) -> anyhow::Result<ExitStatus> {
     }
     if published.outcome == SignedOutcome::NothingToPublish {
         printer.say("An earlier run had published it already");
+    }
+    if before.len() > 1 {
+        printer.say(format_args!(
+            "It had {} root keys, and none of them counts from now on that was not named; `countersign key recovery create --for {}` makes \
+             a recovery key again",
+            before.len(),
+            args.gun
+        ));
     }
     printer.status(format_args!("Successfully rotated {} key for repository {}", args.role, args.gun))?;
     Ok(ExitStatus::Success)

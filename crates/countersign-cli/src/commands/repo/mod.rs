@@ -6,10 +6,15 @@ mod init;
 mod list;
 mod lookup;
 mod publish;
+mod recover;
 mod reset;
+mod root;
 mod status;
+mod threshold;
+mod withdraw;
 
 pub(crate) use self::list::target_table;
+pub(crate) use self::recover::RecoverError;
 pub(crate) use self::status::staged_table;
 
 use clap::Subcommand;
@@ -38,8 +43,12 @@ enum Verb {
     Status(status::Args),
     Publish(publish::Args),
     Reset(reset::Args),
+    Withdraw(withdraw::Args),
+    Threshold(threshold::Args),
+    Root(root::Args),
     Export(export::Args),
     Import(import::Args),
+    Recover(recover::Args),
 }
 
 /// Runs a verb.
@@ -49,8 +58,12 @@ pub(crate) async fn run(args: Args, app: &App) -> anyhow::Result<ExitStatus> {
         Verb::Status(args) => status::run(args, app).await,
         Verb::Publish(args) => publish::run(args, app).await,
         Verb::Reset(args) => reset::run(args, app).await,
+        Verb::Withdraw(args) => withdraw::run(args, app).await,
+        Verb::Threshold(args) => threshold::run(args, app).await,
+        Verb::Root(args) => root::run(args, app).await,
         Verb::Export(args) => export::run(args, app).await,
         Verb::Import(args) => import::run(args, app).await,
+        Verb::Recover(args) => recover::run(args, app).await,
         Verb::List(args) => list::run(args, app).await,
         Verb::Lookup(args) => lookup::run(args, app).await,
     }

@@ -1,14 +1,17 @@
-//! `repo status`: what is staged.
+//! `repo status`: what is staged, and what waits for signatures.
 
 use countersign_client::changelist::{ChangeList, StagedChange};
+use countersign_client::publisher::{Opened, PublisherError};
 use countersign_core::author::{Change, DelegationEdit};
 use countersign_core::name::{Gun, RoleName, TopRole};
 
 use crate::app::App;
+use crate::commands::trust::proposal;
 use crate::exit::ExitStatus;
+use crate::report;
 use crate::table::table;
 
-/// Show the staged changes of a collection, in Notary's table
+/// Show the staged changes of a collection, in Notary's table, and what waits for signatures
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The collection: the full name of a repository, such as docker.io/library/alpine
@@ -33,8 +36,25 @@ pub(crate) async fn run(args: Args, app: &App) -> anyhow::Result<ExitStatus> {
         }
     } else {
         printer.data_text(&staged_table(&args.gun, &changes))?;
+        if let Some(opened) = proposed(&args.gun, app).await {
+            printer.data_text(&format!("\n{}", proposal::summary(args.gun.as_str(), &opened)))?;
+        }
     }
     Ok(ExitStatus::Success)
+}
+
+/// What waits for signatures. What is staged can be shown without it.
+async fn proposed(gun: &Gun, app: &App) -> Option<Opened> {
+    let publisher = app.publisher(gun, None).ok()?;
+    match publisher.open_proposal(None, app.context().now()).await {
+        Ok(opened) => Some(opened),
+        Err(PublisherError::NothingProposed { source: None, .. } | PublisherError::NoCollection(_)) => None,
+        Err(error) => {
+            app.printer()
+                .warn(format_args!("what waits for signatures is not known: {}", report::one_line(&error)));
+            None
+        }
+    }
 }
 
 /// The changes in Notary's table, or the line that there are none.
@@ -56,6 +76,7 @@ fn row(index: usize, staged: &StagedChange) -> [String; 5] {
         Change::RemoveDelegation { role } => ("delete", role.to_string(), "delegation", ""),
         Change::PurgeKeys { below, .. } => ("update", format!("{below}/*"), "delegation", ""),
         Change::Witness { role } => ("update", role.to_string(), "witness", ""),
+        Change::SetThreshold { role, .. } => ("update", role.to_string(), "threshold", ""),
         Change::ReplaceKeys { role, .. } => {
             ("create", RoleName::from(TopRole::Root).to_string(), "role", role.name())
         }

@@ -1,26 +1,32 @@
-//! `trust diff`: what a publication of staged changes would change, before anything is signed.
+//! `trust diff`: what a publication of staged changes would change, and a proposal that waits for signatures, before anything is
+//! signed.
 
-use std::collections::BTreeSet;
 use std::fmt::Write as _;
+use std::path::PathBuf;
 
 use countersign_client::changelist::ChangeList;
-use countersign_client::publisher::{Preview, Signing, Terms};
-use countersign_core::digest::Digest;
-use countersign_core::key::KeyId;
+use countersign_client::publisher::{Opened, Preview, PublisherError, Signing};
 use countersign_core::name::TopRole;
 use countersign_registry::reference::ImageReference;
 
+use super::changes::{self, keys};
 use super::error::of_publisher;
+use super::proposal;
 use crate::app::App;
-use crate::commands::repo::shown;
 use crate::exit::ExitStatus;
+use crate::report;
 
 /// Show what publishing the staged changes of a repository would change, and who has to sign that
+///
+/// A proposal that waits for signatures is shown, too: the one of this machine or of the trust server, or the one in a file.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The repository
     #[arg(value_name = "REF")]
     repository: ImageReference,
+    /// Show the proposal in this file
+    #[arg(long, value_name = "FILE")]
+    file: Option<PathBuf>,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -31,13 +37,36 @@ pub(crate) async fn run(args: Args, app: &App) -> anyhow::Result<ExitStatus> {
     let gun = args.repository.gun();
     let publisher = app.publisher(&gun, None)?;
     let list = ChangeList::new(app.context().trust_dir(), gun.clone());
-    let preview = publisher.preview(&list, app.context().now()).await.map_err(of_publisher)?;
+    let now = app.context().now();
+    let preview = publisher.preview(&list, now).await.map_err(of_publisher)?;
+    let given = args.file.as_deref().map(proposal::read).transpose()?;
+    let opened = match publisher.open_proposal(given.as_ref(), now).await {
+        Ok(opened) => Some(opened),
+        Err(PublisherError::NothingProposed { source: None, .. }) => None,
+        Err(error @ PublisherError::NothingProposed { .. }) => {
+            app.printer().warn(report::one_line(&error));
+            None
+        }
+        Err(error) => return Err(of_publisher(error)),
+    };
     if args.json {
-        app.printer().data(serde_json::to_string(&preview)?)?;
-    } else {
+        app.printer().data(json(&preview, opened.as_ref())?)?;
+        return Ok(ExitStatus::Success);
+    }
+    if preview.staged > 0 || opened.is_none() {
         app.printer().data_text(&text(gun.as_str(), &preview))?;
     }
+    if let Some(opened) = &opened {
+        app.printer().data_text(&proposal::summary(gun.as_str(), opened))?;
+    }
     Ok(ExitStatus::Success)
+}
+
+/// What is staged, and under `proposed` what waits for signatures.
+fn json(preview: &Preview, opened: Option<&Opened>) -> anyhow::Result<serde_json::Value> {
+    let mut json = serde_json::to_value(preview)?;
+    json["proposed"] = opened.map(proposal::json).transpose()?.unwrap_or_default();
+    Ok(json)
 }
 
 fn text(gun: &str, preview: &Preview) -> String {
@@ -49,35 +78,7 @@ fn text(gun: &str, preview: &Preview) -> String {
     let is_empty = preview.signing.is_empty();
     let mut text =
         format!("{staged} of {gun}{}\n", if is_empty { ", which would change nothing" } else { "" });
-    for change in &preview.tags {
-        let (tag, role) = (shown(change.tag.as_str()), &change.role);
-        let line = match (change.before, change.after) {
-            (None, Some(after)) => format!("+ {tag} = {after}"),
-            (Some(before), None) => format!("- {tag} = {before}"),
-            (before, after) => format!("~ {tag} = {} (was {})", digest(after), digest(before)),
-        };
-        let _ = writeln!(text, "  {line}  in {role}");
-    }
-    for change in &preview.delegations {
-        let line = match (&change.before, &change.after) {
-            (None, Some(after)) => format!("+ {} by {}", change.role, terms(after)),
-            (Some(before), None) => format!("- {} by {}", change.role, terms(before)),
-            (before, after) => {
-                let was = before.as_ref().map(terms).unwrap_or_default();
-                format!("~ {} by {} (was {was})", change.role, after.as_ref().map(terms).unwrap_or_default())
-            }
-        };
-        let _ = writeln!(text, "  {line}");
-    }
-    for change in &preview.keys {
-        let _ = writeln!(
-            text,
-            "  ~ {} keys {} (were {})",
-            change.role,
-            keys(&change.after),
-            keys(&change.before)
-        );
-    }
+    text.push_str(&changes::lines(preview));
     if !is_empty {
         text.push_str("To be signed:\n");
     }
@@ -85,25 +86,6 @@ fn text(gun: &str, preview: &Preview) -> String {
         let _ = writeln!(text, "  {:<17}  {}", signing.role.as_str(), by(signing));
     }
     text
-}
-
-fn digest(digest: Option<Digest>) -> String {
-    digest.map_or_else(|| "something without a SHA-256".to_owned(), |digest| digest.to_string())
-}
-
-fn terms(terms: &Terms) -> String {
-    let paths: Vec<_> = terms
-        .paths
-        .iter()
-        .map(|path| if path.is_empty() { "every tag".to_owned() } else { format!("{}*", shown(path)) })
-        .collect();
-    let paths = if paths.is_empty() { "no tag".to_owned() } else { paths.join(", ") };
-    format!("{} of {} for {paths}", terms.threshold, keys(&terms.keys))
-}
-
-fn keys(keys: &BTreeSet<KeyId>) -> String {
-    let keys: Vec<_> = keys.iter().map(|key| key.short()).collect();
-    if keys.is_empty() { "no key".to_owned() } else { keys.join(", ") }
 }
 
 fn by(signing: &Signing) -> String {

@@ -3,12 +3,16 @@
 //! Source: docker/cli `cli/command/trust/`; reference behaviour 7.
 
 mod adopt;
+pub(crate) mod approve;
+mod changes;
 mod diff;
 mod error;
 mod history;
 mod inspect;
 mod key;
 mod offered;
+pub(crate) mod proposal;
+mod repin;
 mod revoke;
 mod sign;
 mod signer;
@@ -24,6 +28,7 @@ use crate::report;
 
 pub(crate) use adopt::AdoptError;
 pub(crate) use error::SigningError;
+pub(crate) use repin::RepinRefusal;
 
 /// Sign images, and manage who may
 ///
@@ -42,8 +47,10 @@ enum Verb {
     Key(key::Args),
     Signer(signer::Args),
     Adopt(adopt::Args),
+    Approve(approve::Args),
     Diff(diff::Args),
     History(history::Args),
+    Repin(repin::Args),
 }
 
 /// Whose verbs these are: what a cancelled question and a failure among several mean depends on it.
@@ -94,8 +101,10 @@ pub(crate) async fn run(args: Args, app: &App, face: Face) -> anyhow::Result<Exi
         Verb::Key(args) => key::run(&args, app, face),
         Verb::Signer(args) => signer::run(args, app, face).await,
         Verb::Adopt(args) => adopt::run(args, app, face).await,
+        Verb::Approve(args) => approve::run(args, app).await,
         Verb::Diff(args) => diff::run(args, app).await,
         Verb::History(args) => history::run(args, app).await,
+        Verb::Repin(args) => repin::run(args, app).await,
     }
 }
 
@@ -114,7 +123,7 @@ fn without_digest(text: &str) -> anyhow::Result<ImageReference> {
 }
 
 /// Says what else is worth knowing of a publication.
-fn tell_published(published: &Published, app: &App) {
+pub(crate) fn tell_published(published: &Published, app: &App) {
     let printer = app.printer();
     if published.root_renewed {
         printer.say("The root was signed again");

@@ -6,9 +6,9 @@ use std::path::Path;
 use countersign_engine::build::{BuildFlags, Builder, Prepared};
 use thiserror::Error;
 
-use crate::docker::images::flag_word;
 use crate::docker::line::Given;
-use crate::docker::{Job, Kind};
+use crate::docker::program::flag_word;
+use crate::docker::{Job, Kind, short_names};
 use crate::variable;
 
 /// The build argument that replaces `# syntax=`.
@@ -70,6 +70,9 @@ pub(super) fn read(job: &Job, builder: Builder) -> anyhow::Result<BuildFlags> {
     flags.sbom = last("sbom")?.filter(|value| builder == Builder::Podman || value != "false");
     flags.attest = all("attest")?;
     flags.from = last("from")?;
+    if builder == Builder::Podman {
+        flags.short_names = Some(short_names::load(&variable)?);
+    }
     Ok(flags)
 }
 

@@ -141,6 +141,36 @@ fn podman_builds_with_full_names_and_refuses_what_it_alone_has() {
 }
 
 #[test]
+fn short_name_in_a_dockerfile_is_podmans_to_complete_and_never_guessed() {
+    let (site, bench, [base, tool], [base_digest, tool_digest]) = bench("podman");
+    let build = |registries: &str, dockerfile: &str, flags: &[&str]| {
+        bench.world.write("registries.conf", registries);
+        let context = context(&bench, dockerfile);
+        let args: Vec<_> = ["build"].iter().chain(flags).copied().chain([context.as_str()]).collect();
+        bench.trusting(&args).env("CONTAINERS_REGISTRIES_CONF", bench.dir("registries.conf")).run()
+    };
+    let two = "unqualified-search-registries = [\"a.example\", \"b.example\"]";
+    let mount = "FROM scratch\nRUN --mount=type=bind,from=tool:1,target=/x true\n";
+    let refused = [
+        build("", "\nFROM base:1\n", &[]),
+        build(two, &format!("FROM {base}:1\nCOPY --from=tool:1 /a /b\n"), &[]),
+        build(two, mount, &[]),
+        build(two, "FROM other\n", &["--build-context", "other=docker-image://tool:1"]),
+        build("= broken", "FROM scratch\n", &[]),
+    ];
+    for output in refused.iter().cloned() {
+        output.expect_code(1);
+    }
+    bench.world.assert_told("podman_build_short_names", &refused.each_ref());
+    assert_eq!(builds(&bench), Vec::<Vec<String>>::new(), "nothing was sent to the engine");
+    let searched = format!("unqualified-search-registries = [\"{}/team\"]\n", site.registry().host());
+    let aliases = format!("{searched}[aliases]\n\"b\" = \"{base}\"\n");
+    build(&aliases, "FROM b:1\nCOPY --from=tool:1 /a /b\n", &[]).expect_success();
+    let expected = format!("FROM {base}@{base_digest}\nCOPY --from={tool}@{tool_digest} /a /b\n");
+    assert_eq!(bench.get("dockerfile"), expected);
+}
+
+#[test]
 fn own_verb_builds_with_trust() {
     let (_site, bench, [base, _], [digest, _]) = bench("docker");
     let context = context(&bench, &format!("FROM {base}:1\n"));

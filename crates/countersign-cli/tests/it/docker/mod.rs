@@ -2,13 +2,16 @@
 
 mod build;
 mod create;
+mod daemon;
 mod inspect;
 mod plugin;
-mod publish;
+pub(crate) mod publish;
 mod pull;
 mod refused;
+mod required;
 mod shim;
 mod tables;
+mod terminal;
 
 use std::ffi::OsStr;
 use std::fs;
@@ -43,6 +46,7 @@ case "$1" in
         id_of "$5" || { echo "Error response from daemon: No such image: $5" >&2; exit 1; } ;;
     pull)
         name=$(last "$@")
+        if [ -f "$here/pull-hangs" ]; then echo "Pulling from somewhere"; sleep 100; fi
         if [ -f "$here/pull-fails" ]; then echo "Error response from daemon: $(cat "$here/pull-fails")" >&2; exit 1; fi
         printf '%s %s\n' "$name" "sha256:$(printf %s "$name" | sha256sum | cut -d' ' -f1)" >> "$here/images"
         echo "$name: Pulling from somewhere"
@@ -68,6 +72,13 @@ case "$1" in
             before=$word
         done
         if [ -n "$EXPERIMENTAL_BUILDKIT_SOURCE_POLICY" ]; then cat "$EXPERIMENTAL_BUILDKIT_SOURCE_POLICY" > "$here/policy"; fi
+        if [ -f "$here/attached" ]; then
+            trap 'printf "interrupted: "' INT
+            [ -t 0 ] && [ -t 1 ] && [ -t 2 ] && printf 'at a terminal of %s: ' "$(stty size)"
+            until read -r line; do :; done
+            echo "heard $line"
+            exit 7
+        fi
         cat > "$here/stdin"
         if [ -f "$here/exit" ]; then exit "$(cat "$here/exit")"; fi ;;
 esac

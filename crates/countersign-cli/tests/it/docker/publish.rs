@@ -7,7 +7,7 @@ use super::Bench;
 use crate::world::{PASSPHRASE, Site};
 
 /// What Docker says when it pushed `image` under these tags.
-fn pushed(image: &Image, name: &str, tags: &[&str]) -> String {
+pub(crate) fn pushed(image: &Image, name: &str, tags: &[&str]) -> String {
     let size = image.manifest().bytes.len();
     let lines: Vec<_> =
         tags.iter().map(|tag| format!("{tag}: digest: {} size: {size}\n", image.digest())).collect();

@@ -2,6 +2,7 @@
 
 use countersign_testkit::peers::present_or_skip;
 
+use super::script::both;
 use super::stage::{Desk, Make, Server};
 
 /// Every command with `--help`.
@@ -36,45 +37,6 @@ const COMMANDS: [&str; 26] = [
 
 /// What the SHA-256 of `hello\n` is.
 const HELLO: &str = "5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03";
-
-/// What each line of a script came to.
-fn play(desk: &Desk, script: &str) -> Vec<String> {
-    let lines = script.lines().map(str::trim).filter(|line| !line.is_empty());
-    lines
-        .map(|line| {
-            let (line, answer) = line.split_once(" <<< ").unwrap_or((line, ""));
-            let words: Vec<_> = line.split(' ').map(|word| if word == "''" { "" } else { word }).collect();
-            let run = desk.notary(&words).stdin(format!("{answer}\n")).run();
-            // What goes wrong is logged by both; why, ours says in its own words.
-            let logged = run.stderr.lines().filter(|line| line.contains(" level=error ")).count();
-            // Debian's names whichever hash it compares first.
-            let out = desk.same(&run.stdout).replace("sha512 checksum", "sha256 checksum");
-            format!("$ notary {line}\n{out}errors logged {logged}, code {:?}\n", run.code)
-        })
-        .collect()
-}
-
-/// Runs a script with both programs, each with a home and a collection of its own.
-#[track_caller]
-fn both(prepare: impl Fn(&Desk), script: &str) {
-    if !present_or_skip(&["notary"]) {
-        return;
-    }
-    for server in Server::both() {
-        let [theirs, ours] = [Make::Debian, Make::Ours].map(|make| {
-            let desk = Desk::at(&server, make);
-            desk.write("f", "hello\n");
-            prepare(&desk);
-            // Names of one length, so that tables are as wide.
-            let gun = if make == Make::Ours { "ours/app" } else { "them/app" };
-            let said = play(&desk, &script.replace("GUN", gun));
-            said.iter().map(|step| step.replace(gun, "GUN")).collect::<Vec<_>>()
-        });
-        for (theirs, ours) in theirs.iter().zip(&ours) {
-            assert_eq!(ours, theirs, "on {}", server.url);
-        }
-    }
-}
 
 #[test]
 fn help_is_the_same_to_the_letter() {

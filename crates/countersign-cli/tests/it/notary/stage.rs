@@ -3,12 +3,14 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use countersign_lab::registry::{self, Access, Registry};
+use countersign_lab::tls::Authority;
 use countersign_testkit::command::{Invocation, Output};
 use countersign_testkit::peers::{NotaryServer, PASSPHRASE, present_or_skip};
 use serde_json::json;
 use tempfile::TempDir;
 
-use crate::world::Site;
+use crate::world::{Site, block_on};
 
 /// Which program is run.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -30,6 +32,7 @@ pub(super) struct Server {
 enum Process {
     Debian(NotaryServer),
     Ours(Site),
+    Lab(Registry, TempDir),
 }
 
 impl Server {
@@ -37,6 +40,24 @@ impl Server {
     pub(super) fn ours() -> Self {
         let site = Site::start();
         Self { url: site.trust_server(), ca_file: site.ca(), _process: Process::Ours(site) }
+    }
+
+    /// Debian's that asks for certificates; `client.crt` and `client.key` lie beside the certificate of its authority.
+    pub(super) fn asking_for_certificates() -> Self {
+        let server = NotaryServer::asking_for_certificates();
+        Self { url: server.url(), ca_file: server.ca_file(), _process: Process::Debian(server) }
+    }
+
+    /// One that has nothing, and shows that to nobody but alice.
+    pub(super) fn guarded(access: Access) -> Self {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let authority = Authority::new().expect("an authority");
+        let identity = Some(authority.issue(&["127.0.0.1"]).expect("a certificate"));
+        let ca_file = dir.path().join("ca.crt");
+        fs::write(&ca_file, authority.ca_pem()).expect("a file can be written");
+        let options = registry::Options { access, identity, ..registry::Options::default() };
+        let registry = block_on(Registry::with(options)).expect("a registry on loopback");
+        Self { url: registry.url().to_owned(), ca_file, _process: Process::Lab(registry, dir) }
     }
 
     /// Both makes, Debian's if it is installed.
@@ -72,6 +93,14 @@ impl Desk {
         // By its name alone, the program is another one.
         std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_countersign"), desk.path("notary")).expect("a link");
         desk
+    }
+
+    /// The collection of this desk. Names of one length, so that tables are as wide.
+    pub(super) fn gun(&self) -> &'static str {
+        match self.make {
+            Make::Debian => "them/app",
+            Make::Ours => "ours/app",
+        }
     }
 
     /// A path in the home directory.

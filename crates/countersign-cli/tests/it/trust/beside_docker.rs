@@ -1,6 +1,7 @@
 //! One script, once with Docker's `docker trust` and once with ours: the same words on stdout, the same errors, the same
 //! metadata.
 
+use std::fmt::Write as _;
 use std::path::Path;
 
 use countersign_lab::registry::Registry;
@@ -10,30 +11,38 @@ use super::stage::{Server, docker, docker_is_here};
 use crate::world::{World, block_on};
 
 /// How a program is started with a verb of `trust`.
-type Start = fn(&World, &[&str]) -> Invocation;
+pub(super) type Start = fn(&World, &[&str]) -> Invocation;
 
-fn ours(world: &World, args: &[&str]) -> Invocation {
+pub(super) fn ours(world: &World, args: &[&str]) -> Invocation {
     world.program(args)
 }
 
 /// What one step of the script came to.
 #[derive(Debug, Eq, PartialEq)]
-struct Step {
-    line: String,
+pub(super) struct Step {
+    pub(super) line: String,
     succeeds: bool,
     stdout: String,
     errors: Vec<String>,
 }
 
-struct Script<'a> {
-    start: Start,
-    registry: &'a str,
-    repository: &'a str,
-    steps: Vec<Step>,
+pub(super) struct Script<'a> {
+    pub(super) start: Start,
+    pub(super) registry: &'a str,
+    pub(super) repository: &'a str,
+    pub(super) steps: Vec<Step>,
 }
 
 impl Script<'_> {
-    fn step(&mut self, world: &World, args: &[&str]) {
+    /// A command line that is wrong: how it ends, and that nothing is on stdout. Usage is told by each in its own words.
+    pub(super) fn wrong(&mut self, world: &World, args: &[&str]) {
+        self.step(world, args);
+        if let Some(step) = self.steps.last_mut() {
+            step.errors.truncate(0);
+        }
+    }
+
+    pub(super) fn step(&mut self, world: &World, args: &[&str]) {
         let output = (self.start)(world, args).run();
         let same = |text: &str| {
             let text = text.replace(self.registry, "R").replace(self.repository, "app");
@@ -61,19 +70,27 @@ fn errors(output: &Output) -> Vec<String> {
         }
     }
     let is_error = |line: &String| {
-        let talk =
-            ["time=", "hint: ", "warning: ", "Trusting ", "Back up ", "Its root key ", "The root was "];
+        let talk = [
+            "time=",
+            "hint: ",
+            "warning: ",
+            "Trusting ",
+            "Back up ",
+            "Its root key ",
+            "The root was ",
+            "Key ",
+        ];
         !line.is_empty() && !talk.iter().any(|talk| line.starts_with(talk))
     };
     errors.retain(is_error);
     errors
 }
 
-/// Takes out the short ids of signers' keys, which have twelve digits.
+/// Takes out short ids, of signers' keys and of layers, which have twelve digits.
 fn without_ids(text: &str) -> String {
     let is_id =
         |word: &&str| word.len() == 12 && word.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-    let words = text.split([' ', '\n', ',']).filter(is_id);
+    let words = text.split([' ', '\n', ',', ':']).filter(is_id);
     words.fold(text.to_owned(), |text, id| text.replace(id, "<12 digits>"))
 }
 
@@ -161,13 +178,13 @@ fn load(script: &mut Script<'_>, world: &World) {
     }
 }
 
-fn mode(path: &Path, mode: u32) {
+pub(super) fn mode(path: &Path, mode: u32) {
     let mode = std::os::unix::fs::PermissionsExt::from_mode(mode);
     std::fs::set_permissions(path, mode).expect("a mode");
 }
 
 /// Ours as Docker's plugin.
-fn plugin(world: &World, args: &[&str]) -> Invocation {
+pub(super) fn plugin(world: &World, args: &[&str]) -> Invocation {
     let path = world.path("docker-trust");
     if !path.exists() {
         std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_countersign"), &path).expect("a link");
@@ -183,22 +200,27 @@ fn script_says_the_same_with_dockers_program_and_with_ours() {
     for server in Server::both() {
         let theirs = run(&server, docker, "theirs");
         for (start, repository) in [(ours as Start, "mine-6"), (plugin, "plug-6")] {
-            let ours = run(&server, start, repository);
-            assert_eq!(ours.len(), theirs.len());
-            for (ours, theirs) in ours.iter().zip(&theirs) {
-                assert_eq!(
-                    (&ours.line, ours.succeeds, &ours.stdout),
-                    (&theirs.line, theirs.succeeds, &theirs.stdout)
-                );
-                let agree = |(ours, theirs): (&String, &String)| says(ours, theirs);
-                assert!(
-                    ours.errors.len() == theirs.errors.len()
-                        && ours.errors.iter().zip(&theirs.errors).all(agree),
-                    "{ours:#?}\n{theirs:#?}",
-                );
-            }
+            assert_same(&run(&server, start, repository), &theirs);
         }
     }
+}
+
+/// Whether each step came to the same with both programs.
+#[track_caller]
+pub(super) fn assert_same(ours: &[Step], theirs: &[Step]) {
+    assert_eq!(ours.len(), theirs.len());
+    let mut differ = String::new();
+    for (ours, theirs) in ours.iter().zip(theirs) {
+        let agree = |(ours, theirs): (&String, &String)| says(ours, theirs);
+        let is_same = (&ours.line, ours.succeeds, &ours.stdout)
+            == (&theirs.line, theirs.succeeds, &theirs.stdout)
+            && ours.errors.len() == theirs.errors.len()
+            && ours.errors.iter().zip(&theirs.errors).all(agree);
+        if !is_same {
+            let _ = write!(differ, "\n--- theirs\n{theirs:#?}\n+++ ours\n{ours:#?}");
+        }
+    }
+    assert!(differ.is_empty(), "{differ}");
 }
 
 /// Whether a line of ours says what theirs does. Ours may say more behind it: what the cause is. Older Dockers begin a line with

@@ -3,29 +3,43 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
+use countersign_core::certificate::CertificateError;
 use countersign_core::metadata::{Envelope, Root, Snapshot, Targets};
 use countersign_core::name::{RoleName, TopRole};
 use countersign_core::number::MetaVersion;
 use countersign_core::signature::{RoleKeys, Verified};
 use countersign_core::time::{DateTime, UpdateStart};
-use countersign_core::trust::{RootPhase, Seen, TrustError};
+use countersign_core::trust::{LeafError, RootPhase, Seen, TrustError};
 
 use super::super::{Publisher, PublisherError};
 use crate::import::Remains;
 use crate::updater::Roles;
 
 /// What was verified of the remains.
-pub(super) struct Checked {
-    pub(super) root: Verified<Root>,
-    pub(super) roles: BTreeMap<RoleName, (Verified<Targets>, RoleKeys)>,
+pub(in super::super) struct Checked {
+    pub(in super::super) root: Verified<Root>,
+    /// Why the root does not hold any more, if time ended it or its certificates.
+    pub(in super::super) over: Option<TrustError>,
+    pub(in super::super) roles: BTreeMap<RoleName, (Verified<Targets>, RoleKeys)>,
     /// The version of the snapshot that was; 1 if there is none.
-    pub(super) snapshot: MetaVersion,
-    pub(super) left_out: Vec<String>,
+    pub(in super::super) snapshot: MetaVersion,
+    pub(in super::super) left_out: Vec<String>,
+}
+
+impl Checked {
+    /// The keys of each role that has a file.
+    pub(in super::super) fn keys(&self) -> impl Iterator<Item = (RoleName, RoleKeys)> {
+        self.roles.iter().map(|(role, (_, keys))| (role.clone(), keys.clone()))
+    }
 }
 
 impl Publisher {
     /// Verifies the remains, from root down.
-    pub(super) async fn checked(&self, remains: &Remains, now: DateTime) -> Result<Checked, PublisherError> {
+    pub(in super::super) async fn checked(
+        &self,
+        remains: &Remains,
+        now: DateTime,
+    ) -> Result<Checked, PublisherError> {
         let settings = self.updater.settings();
         let limits = &settings.limits;
         let seen = self.updater.cache().load(&settings.gun, &[], limits).await?.seen;
@@ -33,11 +47,12 @@ impl Publisher {
         let bytes = remains.files.get(&RoleName::from(TopRole::Root)).cloned().unwrap_or_default();
         let environment = Arc::new(settings.environment(UpdateStart(now), Roles::Publish));
         let phase = RootPhase::trust_cached(environment, bytes, seen.clone()).map_err(refused)?;
-        match phase.clone().finish_root() {
-            // It is signed anew.
-            Ok(_) | Err(TrustError::Expired { .. }) => {}
+        let over = match phase.clone().finish_root() {
+            Ok(_) => None,
+            // It is signed anew, or another takes its place.
+            Err(error) if is_over(&error) => Some(error),
             Err(error) => return Err(refused(error)),
-        }
+        };
         let root = phase.root().clone();
         let verified = |role: &RoleName, keys: &RoleKeys| -> Result<Option<Verified<Targets>>, TrustError> {
             let Some(bytes) = remains.files.get(role) else { return Ok(None) };
@@ -85,7 +100,7 @@ impl Publisher {
             }
         }
         let snapshot = self.snapshot_of(remains, &root, &roles, &seen)?;
-        Ok(Checked { root, roles, snapshot, left_out })
+        Ok(Checked { root, over, roles, snapshot, left_out })
     }
 
     /// The version of the snapshot that was, which must list these very files if it is left.
@@ -113,5 +128,16 @@ impl Publisher {
             }
         }
         Ok(known.max(snapshot.version))
+    }
+}
+
+/// Whether time alone ended a root.
+fn is_over(error: &TrustError) -> bool {
+    let over =
+        |source: &LeafError| matches!(source, LeafError::Certificate(CertificateError::Expired { .. }));
+    match error {
+        TrustError::Expired { .. } => true,
+        TrustError::NoLeaf { source: Some(source), .. } => over(source),
+        _ => false,
     }
 }

@@ -52,7 +52,7 @@ impl Publisher {
     }
 
     /// Opens the named keys, else those that were begun with, else makes one.
-    async fn own_keys(
+    pub(in super::super) async fn own_keys(
         &self,
         role: TopRole,
         named: Vec<KeyId>,

@@ -14,6 +14,7 @@ use crate::name::{Gun, RoleName, TopRole};
 use crate::number::{MetaVersion, Threshold};
 use crate::signature::RoleKeys;
 use crate::time::DateTime;
+use crate::trust::TrustedCollection;
 
 impl Draft {
     /// Signs what is dirty, and the snapshot if `ring` holds its key, into the files of one upload.
@@ -29,6 +30,10 @@ impl Draft {
     pub fn sign(mut self, ring: &KeyRing, now: DateTime) -> Result<Edition, AuthorError> {
         let unpurged = self.leave_unpurged(ring)?;
         let mut files = BTreeMap::new();
+        if let Some(signed) = self.signed_root.take().filter(|_| !self.dirty.contains(&TopRole::Root.into()))
+        {
+            files.insert(TopRole::Root.into(), signed);
+        }
         for (role, message) in self.write(now)? {
             let mut groups = self.groups(&role);
             if role == TopRole::Root {
@@ -45,18 +50,24 @@ impl Draft {
 
     /// Writes what is dirty and signs it with whatever keys `ring` holds, be they enough or not: others add their signatures.
     ///
-    /// The snapshot is not part of it: whoever has the last signature makes it. Keys of older roots do not sign.
+    /// `of` is the collection that the draft was begun from. The snapshot is not part of it: whoever has the last signature makes it. Keys of older roots do not sign.
     ///
     /// # Errors
     /// As [`Draft::sign`], but for missing keys.
-    pub fn propose(mut self, gun: Gun, ring: &KeyRing, now: DateTime) -> Result<Proposal, AuthorError> {
+    pub fn propose(
+        mut self,
+        of: &TrustedCollection,
+        gun: Gun,
+        ring: &KeyRing,
+        now: DateTime,
+    ) -> Result<Proposal, AuthorError> {
         let mut files = BTreeMap::new();
         for (role, message) in self.write(now)? {
             let mut signatures = Vec::new();
             sign_further(&role, &message, &self.groups(&role), ring, &mut signatures)?;
             files.insert(role, Bytes::from(write_file(&message, &signatures)));
         }
-        Ok(Proposal::new(gun, files))
+        Ok(Proposal::new(gun, of.root().bytes().clone(), files))
     }
 
     /// Takes back purges of roles whose keys are not at hand, and says which.

@@ -8,6 +8,7 @@ use crate::name::{Gun, RoleName};
 use crate::number::MetaVersion;
 use crate::signature::SignatureError;
 use crate::time::DateTime;
+use crate::trust::TrustError;
 
 /// A proposal that is not for signing. Nothing was signed.
 #[derive(Debug, Error)]
@@ -70,6 +71,12 @@ pub enum ProposalError {
     /// What it proposes cannot be published.
     #[error("what it proposes cannot be published")]
     Author(#[from] AuthorError),
+    /// The published root that came along is not trusted here.
+    #[error("the root that it goes on from is not trusted here")]
+    Base(#[source] TrustError),
+    /// It has no root, and nothing else can be looked at without the collection.
+    #[error("it proposes no root, and nothing else can be signed without asking the trust server")]
+    NoRoot,
     /// Another proposal for the same collection.
     #[error("it proposes something else for `{role}`")]
     Another {

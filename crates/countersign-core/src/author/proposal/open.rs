@@ -19,14 +19,19 @@ use crate::trust::{Anchor, TrustedCollection};
 /// It holds signatures only that count.
 #[derive(Clone, Debug)]
 pub struct OpenProposal {
-    gun: Gun,
-    draft: Draft,
-    files: BTreeMap<RoleName, Pending>,
+    pub(super) gun: Gun,
+    /// The root that is published.
+    pub(super) root: Bytes,
+    pub(super) before: Draft,
+    pub(super) draft: Draft,
+    pub(super) files: BTreeMap<RoleName, Pending>,
+    /// Files that cannot be looked at here, and are passed on as they came.
+    pub(super) carried: BTreeMap<RoleName, Bytes>,
 }
 
 /// A file that is being signed.
 #[derive(Clone, Debug)]
-struct Pending {
+pub(super) struct Pending {
     message: Vec<u8>,
     signatures: Vec<Signature>,
     /// The keys that must sign, each group with its own threshold.
@@ -78,7 +83,8 @@ impl Proposal {
         if !matches!(&environment.anchor, Anchor::Certificates { gun, .. } if *gun == self.gun) {
             return Err(ProposalError::OtherCollection(self.gun.clone()));
         }
-        let mut draft = Draft::of(collection);
+        let before = Draft::of(collection);
+        let mut draft = before.clone();
         let mut files = BTreeMap::new();
         // A role's parents come before it: root and targets first, then delegations by their names.
         for (role, file) in &self.files {
@@ -97,7 +103,8 @@ impl Proposal {
         }
         let pending = |(role, envelope)| pending(&draft, role, &envelope);
         let files = files.into_iter().map(pending).collect::<Result<_, _>>()?;
-        Ok(OpenProposal { gun: self.gun.clone(), draft, files })
+        let root = collection.root().bytes().clone();
+        Ok(OpenProposal { gun: self.gun.clone(), root, before, draft, files, carried: BTreeMap::new() })
     }
 }
 
@@ -107,6 +114,11 @@ impl OpenProposal {
         &self.draft
     }
 
+    /// The collection as it is.
+    pub fn before(&self) -> &Draft {
+        &self.before
+    }
+
     /// How far each file is.
     pub fn standing(&self) -> Vec<RoleStanding> {
         self.files.iter().map(|(role, file)| file.standing(role)).collect()
@@ -114,7 +126,7 @@ impl OpenProposal {
 
     /// Whether every file has its signatures. What is missing then is the snapshot.
     pub fn is_complete(&self) -> bool {
-        self.standing().iter().all(RoleStanding::is_met)
+        self.carried.is_empty() && self.standing().iter().all(RoleStanding::is_met)
     }
 
     /// The roles whose files are proposed.
@@ -192,7 +204,9 @@ impl OpenProposal {
 
     /// The proposal with the signatures that there are.
     pub fn to_proposal(&self) -> Proposal {
-        Proposal::new(self.gun.clone(), self.signed_files())
+        let carried = self.carried.iter().map(|(role, file)| (role.clone(), file.clone()));
+        let files = self.signed_files().into_iter().chain(carried).collect();
+        Proposal::new(self.gun.clone(), self.root.clone(), files)
     }
 
     /// The files of one upload, with the snapshot if `ring` holds its key.
@@ -240,7 +254,11 @@ impl Pending {
 }
 
 /// A file with the signatures that count, and who must sign.
-fn pending(draft: &Draft, role: RoleName, envelope: &Envelope) -> Result<(RoleName, Pending), ProposalError> {
+pub(super) fn pending(
+    draft: &Draft,
+    role: RoleName,
+    envelope: &Envelope,
+) -> Result<(RoleName, Pending), ProposalError> {
     let groups = draft.groups(&role);
     if groups.is_empty() {
         return Err(AuthorError::UnknownRole(role).into());
@@ -256,7 +274,7 @@ fn pending(draft: &Draft, role: RoleName, envelope: &Envelope) -> Result<(RoleNa
 }
 
 /// The document of a file, if it has the form in which it would be written here, and is not over.
-fn document<T: Document>(
+pub(super) fn document<T: Document>(
     role: &RoleName,
     envelope: &Envelope,
     start: UpdateStart,

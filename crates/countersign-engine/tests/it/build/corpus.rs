@@ -63,7 +63,7 @@ fn inputs(case: &Path) -> Vec<(String, BuildInputs)> {
         let (_, builder) = *all.iter().find(|(found, _)| *found == name).expect("a builder");
         let mut inputs = BuildInputs::new(builder);
         inputs.platforms = args.platforms.iter().map(|text| platform(text)).collect();
-        inputs.contexts = NamedContexts::parse(&args.build_contexts, builder).expect("contexts");
+        inputs.contexts = NamedContexts::parse(&args.build_contexts, builder, None).expect("contexts");
         inputs.build_args.clone_from(&args.variables);
         (name, inputs)
     };

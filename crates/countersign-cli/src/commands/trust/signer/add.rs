@@ -29,7 +29,7 @@ pub(crate) struct Args {
     #[arg(value_name = "REPOSITORY", required = true)]
     repositories: Vec<String>,
     /// A file with a public key of the signer, or a certificate; may be given several times
-    #[arg(long = "key", value_name = "FILE", value_delimiter = ',')]
+    #[arg(long = "key", value_name = "FILE")]
     keys: Vec<PathBuf>,
     /// The root key of repositories that are initialised; without it, the first one there is, else a new one
     #[arg(long, value_name = "KEY ID")]

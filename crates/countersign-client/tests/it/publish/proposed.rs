@@ -1,0 +1,291 @@
+//! Roles that need several signatures: nothing is published before they are there, and whoever adds the last one publishes.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use countersign_client::cache::Cache;
+use countersign_client::changelist::ChangeList;
+use countersign_client::keystore::KeyStore;
+use countersign_client::publisher::{
+    Approval, Proposed, PublisherError, RootChange, Shared, SignedOutcome, SnapshotKey,
+};
+use countersign_client::updater::{DelegationFault, Roles, UpdateError};
+use countersign_core::author::{Change, Proposal, ProposalError};
+use countersign_core::digest::Digest;
+use countersign_core::key::KeyId;
+use countersign_core::metadata::FileMeta;
+use countersign_core::name::TopRole;
+use countersign_core::number::Threshold;
+use countersign_core::time::UpdateStart;
+
+use super::{Author, gun, roles_signed};
+use crate::collection::{name, now, role};
+use crate::publishing::PublishServer;
+
+fn two() -> Threshold {
+    Threshold::new(2).expect("a threshold")
+}
+
+fn proposed(error: PublisherError) -> Proposed {
+    match error {
+        PublisherError::Proposed(proposed) => *proposed,
+        other => panic!("{other:?}"),
+    }
+}
+
+impl Author {
+    /// A key for a role, and what others may know of it.
+    fn key_for(&self, role: &str) -> countersign_core::key::PublicKey {
+        self.keys.generate(role, None).expect("a key").public_key().clone()
+    }
+
+    async fn approve(&self, given: Option<&Proposal>) -> Result<Approval, PublisherError> {
+        let publisher = self.publisher();
+        let opened = publisher.open_proposal(given, now()).await?;
+        publisher.approve(opened, now()).await
+    }
+
+    /// Whether nothing can be pulled yet.
+    async fn sees_nothing_released(&self) -> bool {
+        let refreshed = self.updater().refresh(UpdateStart(now()), Roles::Pull).await;
+        matches!(refreshed, Err(UpdateError::Releases { source: DelegationFault::Unpublished, .. }))
+    }
+}
+
+/// An owner, two signers, and what is released needs the signatures of both.
+struct Team {
+    owner: Author,
+    alice: Author,
+    bob: Author,
+    reader: Author,
+}
+
+impl Team {
+    async fn at(server: &Arc<PublishServer>) -> Self {
+        let [mut owner, alice, bob, reader] = [(); 4].map(|()| Author::at(server));
+        owner.options.snapshot_key = SnapshotKey::Server;
+        let publisher = owner.publisher();
+        for (signer, author) in [("alice", &alice), ("bob", &bob)] {
+            let key = author.key_for(signer);
+            let signer = role(&format!("targets/{signer}"));
+            publisher.add_signer(&signer, &[key], now()).await.expect("added");
+        }
+        publisher.set_threshold(&role("targets/releases"), two(), now()).await.expect("set");
+        server.uploads();
+        Self { owner, alice, bob, reader }
+    }
+}
+
+#[tokio::test]
+async fn push_by_one_of_two_signers_leaves_a_proposal_and_publishes_nothing() {
+    let server = PublishServer::empty();
+    let team = Team::at(&server).await;
+    let left = proposed(team.alice.sign("v1", b"one").await.expect_err("one of two"));
+    assert!(server.uploads().is_empty());
+    assert_eq!(left.wanting(), "targets/releases has 1 of 2 signatures");
+    assert!(matches!(left.shared, Shared::HereAlone(None)), "{:?}", left.shared);
+    let opened = team.alice.publisher().open_proposal(None, now()).await.expect("it waits here");
+    assert_eq!(opened.preview.tags.len(), 2);
+    assert!(opened.here.is_empty());
+    // Whoever is no signer cannot add anything, and the one who signed cannot add it twice.
+    let travelled = Proposal::parse(&left.proposal.to_bytes()).expect("own proposal");
+    for author in [&team.owner, &team.alice] {
+        let refused = author.approve(Some(&travelled)).await.expect_err("no key");
+        assert!(matches!(refused, PublisherError::NothingToSign(_)), "{refused:?}");
+    }
+    assert!(server.uploads().is_empty());
+}
+
+#[tokio::test]
+async fn proposal_that_travelled_as_a_file_is_completed_and_published() {
+    let server = PublishServer::empty();
+    let team = Team::at(&server).await;
+    let left = proposed(team.alice.sign("v1", b"one").await.expect_err("one of two"));
+    let travelled = Proposal::parse(&left.proposal.to_bytes()).expect("own proposal");
+    let approval = team.bob.approve(Some(&travelled)).await.expect("the second signature");
+    let Approval::Published(published) = approval else { panic!("{approval:?}") };
+    assert_eq!(roles_signed(&published), ["targets/alice", "targets/releases"]);
+    published.confirmed.expect("the server shows it");
+    assert_eq!(team.reader.digest("v1").await, Digest::sha256(b"one"));
+    // Nothing waits any more, and who comes late is told so.
+    let over = team.bob.publisher().open_proposal(None, now()).await.expect_err("done");
+    assert!(matches!(over, PublisherError::NothingProposed { source: None, .. }), "{over:?}");
+    let over = team.alice.publisher().open_proposal(None, now()).await.expect_err("done");
+    let PublisherError::NothingProposed { source: Some(ProposalError::Overtaken { .. }), .. } = over else {
+        panic!("{over:?}")
+    };
+    let late = team.alice.approve(Some(&travelled)).await.expect_err("overtaken");
+    assert!(matches!(late, PublisherError::Proposal(ProposalError::Overtaken { .. })), "{late:?}");
+}
+
+#[tokio::test]
+async fn second_signer_of_the_same_tag_completes_it_by_way_of_the_server() {
+    let server = PublishServer::empty();
+    server.keep_proposals();
+    let team = Team::at(&server).await;
+    let left = proposed(team.alice.sign("v1", b"one").await.expect_err("one of two"));
+    assert!(matches!(left.shared, Shared::OnServer), "{:?}", left.shared);
+    let published = team.bob.sign("v1", b"one").await.expect("the second signature");
+    assert_eq!(roles_signed(&published), ["targets/releases", "targets/bob"]);
+    assert_eq!(team.reader.digest("v1").await, Digest::sha256(b"one"));
+    let refreshed = team.reader.updater().refresh(UpdateStart(now()), Roles::All).await.expect("trusted");
+    for (of, signers) in [("targets/alice", 1), ("targets/bob", 1), ("targets/releases", 2)] {
+        assert_eq!(refreshed.collection.targets(&role(of)).expect("loaded").signers().len(), signers, "{of}");
+    }
+}
+
+#[tokio::test]
+async fn other_change_waits_until_the_first_is_withdrawn() {
+    let server = PublishServer::empty();
+    server.keep_proposals();
+    let team = Team::at(&server).await;
+    proposed(team.alice.sign("v1", b"one").await.expect_err("one of two"));
+    let refused = team.bob.sign("v1", b"other").await.expect_err("something else waits");
+    assert!(matches!(refused, PublisherError::OtherProposal { .. }), "{refused:?}");
+    team.bob.publisher().withdraw_proposal().await.expect("withdrawn");
+    let left = proposed(team.bob.sign("v1", b"other").await.expect_err("one of two"));
+    assert_eq!(
+        left.proposal.roles().map(ToString::to_string).collect::<Vec<_>>(),
+        ["targets/bob", "targets/releases"]
+    );
+    // Alice's own copy is not what the server has: the server's is what waits.
+    let opened = team.alice.publisher().open_proposal(None, now()).await.expect("bob's");
+    assert_eq!(opened.proposal().roles().count(), 2);
+    assert!(opened.preview.tags.iter().all(|tag| tag.after == Some(Digest::sha256(b"other"))));
+}
+
+/// What Docker 28 does with one key of two is an error there; with us what it signed elsewhere must not leak into a release.
+#[tokio::test]
+async fn tag_with_one_of_two_signatures_means_nothing_to_readers() {
+    let server = PublishServer::empty();
+    let team = Team::at(&server).await;
+    proposed(team.alice.sign("v1", b"one").await.expect_err("one of two"));
+    assert!(team.reader.sees_nothing_released().await);
+}
+
+#[tokio::test]
+async fn staged_changes_stay_staged_until_they_have_come_true() {
+    let server = PublishServer::empty();
+    let team = Team::at(&server).await;
+    let dir = tempfile::tempdir().expect("a directory");
+    let list = ChangeList::new(dir.path(), gun());
+    let meta = FileMeta::of(b"one");
+    let change = Change::SetTarget { role: role("targets/releases"), name: name("v1"), meta };
+    list.add(&[change], now()).await.expect("staged");
+    let left = team.alice.publisher().publish_changes(&list, now()).await.expect_err("one of two");
+    let left = proposed(left);
+    assert_eq!(list.list().await.expect("readable").len(), 1);
+    // Asked again, the same proposal waits.
+    let again = proposed(team.alice.publisher().publish_changes(&list, now()).await.expect_err("one of two"));
+    assert_eq!(again.proposal, left.proposal);
+    team.bob.approve(Some(&left.proposal)).await.expect("the second signature");
+    let published = team.alice.publisher().publish_changes(&list, now()).await.expect("it has come true");
+    assert_eq!(published.outcome, SignedOutcome::NothingToPublish);
+    assert!(list.list().await.expect("readable").is_empty());
+}
+
+/// Root keys of three people, none of whom ever has another's.
+#[tokio::test]
+async fn root_goes_from_one_key_to_two_of_three_and_on_from_there() {
+    let server = PublishServer::empty();
+    server.keep_proposals();
+    let [mut owner, second, third, reader] = [(); 4].map(|()| Author::at(&server));
+    owner.options.snapshot_key = SnapshotKey::Server;
+    owner.sign("v1", b"one").await.expect("published");
+    reader.digest("v1").await;
+    let mut certificates = Vec::new();
+    for author in [&second, &third] {
+        let key = author.key_for("root").id();
+        certificates.push(author.publisher().root_certificate_of(key, now()).await.expect("a certificate"));
+    }
+    let change = RootChange { add: certificates, threshold: Some(two()), ..RootChange::renewal() };
+    let left = owner.publisher().propose_root(&change, now()).await.expect("proposed");
+    // The key before is enough for the root before; of its own keys it has one of two.
+    assert_eq!(left.wanting(), "root has 1 of 2 signatures");
+    server.uploads();
+    let approval = second.approve(None).await.expect("the second signature");
+    let Approval::Published(published) = approval else { panic!("{approval:?}") };
+    assert_eq!(roles_signed(&published), ["root"]);
+    assert_eq!(server.uploads().len(), 1);
+    let keys = |refreshed: &countersign_client::updater::Refreshed| {
+        let keys = refreshed.collection.root().role_keys(TopRole::Root);
+        (keys.canonical_ids().len(), keys.threshold().get())
+    };
+    let seen = reader.updater().refresh(UpdateStart(now()), Roles::Pull).await.expect("followed");
+    assert_eq!(keys(&seen), (3, 2));
+    // From here on the first key alone changes nothing, and the other two can take it out.
+    let lost: BTreeSet<KeyId> = owner
+        .keys
+        .list()
+        .expect("keys")
+        .keys
+        .into_iter()
+        .filter(|key| key.role == "root")
+        .map(|key| key.id)
+        .collect();
+    let change = RootChange { remove: lost.into_iter().collect(), ..RootChange::renewal() };
+    second.publisher().propose_root(&change, now()).await.expect("proposed");
+    third.approve(None).await.expect("the second signature");
+    let seen = reader.updater().refresh(UpdateStart(now()), Roles::Pull).await.expect("followed");
+    assert_eq!(keys(&seen), (2, 2));
+    assert_eq!(reader.digest("v1").await, Digest::sha256(b"one"));
+}
+
+#[tokio::test]
+async fn root_that_would_have_too_few_keys_is_not_proposed() {
+    let server = PublishServer::empty();
+    let owner = Author::at(&server);
+    owner.sign("v1", b"one").await.expect("published");
+    let change = RootChange { threshold: Some(two()), ..RootChange::renewal() };
+    let refused = owner.publisher().propose_root(&change, now()).await.expect_err("one key");
+    assert!(matches!(refused, PublisherError::Sign(_)), "{refused:?}");
+    let nobodys = "a".repeat(64).parse().expect("an id");
+    let change = RootChange { remove: vec![nobodys], ..RootChange::renewal() };
+    let refused = owner.publisher().propose_root(&change, now()).await.expect_err("no such key");
+    assert!(matches!(refused, PublisherError::NotAKeyOf { .. }), "{refused:?}");
+    let bare = owner.key_for("other");
+    let change = RootChange { add: vec![bare], ..RootChange::renewal() };
+    let refused = owner.publisher().propose_root(&change, now()).await.expect_err("no certificate");
+    assert!(matches!(refused, PublisherError::RootCertificate { .. }), "{refused:?}");
+    assert!(owner.cache.proposal(&gun(), Proposal::MAX_BYTES).await.expect("readable").is_none());
+}
+
+#[tokio::test]
+async fn threshold_of_what_is_released_is_raised_with_the_signatures_it_then_needs() {
+    let server = PublishServer::empty();
+    server.keep_proposals();
+    let [mut owner, alice, bob, reader] = [(); 4].map(|()| Author::at(&server));
+    owner.options.snapshot_key = SnapshotKey::Server;
+    for (signer, author) in [("alice", &alice), ("bob", &bob)] {
+        let key = author.key_for(signer);
+        let signer = role(&format!("targets/{signer}"));
+        owner.publisher().add_signer(&signer, &[key], now()).await.expect("added");
+    }
+    alice.sign("v1", b"one").await.expect("published");
+    // What is released has one signature, so the owner's wish waits for those of the signers.
+    let left = owner.publisher().set_threshold(&role("targets/releases"), two(), now()).await;
+    assert_eq!(
+        proposed(left.expect_err("signers are missing")).wanting(),
+        "targets/releases has 0 of 2 signatures"
+    );
+    assert_eq!(reader.digest("v1").await, Digest::sha256(b"one"));
+    let approval = bob.approve(None).await.expect("one of two");
+    assert!(
+        matches!(approval, Approval::Waiting(ref left) if left.wanting() == "targets/releases has 1 of 2 signatures")
+    );
+    let approval = alice.approve(None).await.expect("two of two");
+    assert!(matches!(approval, Approval::Published(_)), "{approval:?}");
+    assert_eq!(reader.digest("v1").await, Digest::sha256(b"one"));
+    proposed(alice.sign("v2", b"two").await.expect_err("one of two"));
+}
+
+#[tokio::test]
+async fn server_that_cannot_be_asked_for_proposals_is_said_to_be() {
+    let server = PublishServer::empty();
+    server.keep_proposals();
+    let team = Team::at(&server).await;
+    server.lose_proposals();
+    let refused = team.alice.sign("v1", b"one").await.expect_err("no answer");
+    assert!(matches!(refused, PublisherError::ServersProposal(_)), "{refused:?}");
+    assert!(server.uploads().is_empty());
+}
