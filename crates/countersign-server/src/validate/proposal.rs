@@ -57,19 +57,14 @@ pub(crate) fn open(
     collection: &TrustedCollection,
 ) -> Result<OpenProposal, ProposeError> {
     let open = proposal.open(collection)?;
-    let known = keys(collection);
-    let standing = open.standing();
-    let mut signed = standing.iter().flat_map(|role| &role.groups).flat_map(|group| &group.signed);
-    if !signed.any(|key| known.contains(key)) {
-        return Err(ProposeError::Unsigned);
-    }
-    Ok(open)
+    if is_signed(&open, &open.roles(), collection) { Ok(open) } else { Err(ProposeError::Unsigned) }
 }
 
-/// What is to be kept of `offered` where `kept` is kept already, if that is still open: both, when they propose the same.
+/// What is to be kept of `offered` where `kept` is kept already, if that is still open: both, when one proposes what the other
+/// does, or that and more which somebody signed.
 ///
 /// # Errors
-/// - [`ProposeError::Another`]: they do not, and `offered` is not to replace it.
+/// - [`ProposeError::Another`]: neither does, and `offered` is not to replace it.
 /// - As [`open`], of `offered`.
 pub(crate) fn joined(
     offered: &Proposal,
@@ -77,14 +72,24 @@ pub(crate) fn joined(
     replace: bool,
     collection: &TrustedCollection,
 ) -> Result<OpenProposal, ProposeError> {
-    let offered = open(offered, collection)?;
+    let mut offered = open(offered, collection)?;
     let Some(mut kept) = kept.and_then(|kept| open(kept, collection).ok()) else { return Ok(offered) };
-    match kept.merge(&offered) {
-        Ok(()) => Ok(kept),
-        Err(ProposalError::Another { .. }) if replace => Ok(offered),
-        Err(ProposalError::Another { role }) => Err(ProposeError::Another(role)),
-        Err(error) => Err(error.into()),
-    }
+    let other = match kept.adopt(&offered) {
+        Ok(()) => return Ok(kept),
+        Err(ProposalError::Another { role }) => role,
+        Err(error) => return Err(error.into()),
+    };
+    let more = offered.roles().difference(&kept.roles()).cloned().collect();
+    let goes_on = is_signed(&offered, &more, collection) && offered.adopt(&kept).is_ok();
+    if goes_on || replace { Ok(offered) } else { Err(ProposeError::Another(other)) }
+}
+
+/// Whether a key of the collection signed a file of `roles`.
+fn is_signed(open: &OpenProposal, roles: &BTreeSet<RoleName>, collection: &TrustedCollection) -> bool {
+    let (known, standing) = (keys(collection), open.standing());
+    let standing = standing.iter().filter(|standing| roles.contains(&standing.role));
+    let mut signed = standing.flat_map(|role| &role.groups).flat_map(|group| &group.signed);
+    signed.any(|key| known.contains(key))
 }
 
 /// Canonical ids of the keys that speak for the collection: root's, those of targets, and of the delegations of loaded roles.

@@ -76,7 +76,7 @@ impl Team {
         for change in changes {
             draft.apply(change).expect("applied");
         }
-        draft.propose(self.gun().clone(), ring, self.server.clock.now()).expect("written").to_bytes()
+        draft.propose(base, self.gun().clone(), ring, self.server.clock.now()).expect("written").to_bytes()
     }
 
     async fn put(&self, proposal: impl Into<Body>) -> Reply {
@@ -187,6 +187,38 @@ async fn another_proposal_is_refused_unless_it_is_to_replace() {
     let replaced = team.replace(other).await;
     assert_eq!(team.signers(&replaced).await, 1);
     assert_eq!(team.shown().await.body, replaced.body);
+}
+
+/// Who signs for another role goes on with what waits already; who signs nothing adds nothing.
+#[tokio::test]
+async fn proposal_goes_on_with_what_another_role_says() {
+    let mut team = Team::new().await;
+    let edit = DelegationEdit {
+        add_keys: vec![team.publisher.new_key()],
+        add_paths: vec![String::new()],
+        ..DelegationEdit::default()
+    };
+    let delegate = Change::EditDelegation { role: role("targets/a"), edit };
+    let files = team.publisher.next(&team.server, &[delegate]).await;
+    team.server.publish(team.gun(), &files).await.expect_ok();
+    let base = team.published().await;
+    let first = team.proposal("v2", &[0]).await;
+    let kept = team.put(first.clone()).await;
+    let both = [set("targets", "v2", b"v2"), set("targets/a", "v2", b"v2")];
+    let unsigned = team.proposal_of(&base, &both, &team.ring(&[0]));
+    team.put(unsigned).await.expect_code(StatusCode::CONFLICT, "PROPOSAL_EXISTS");
+    assert_eq!(team.shown().await.body, kept.body);
+    let mut of_a = team.ring(&[]);
+    let key = base.targets(&role("targets")).expect("loaded").delegations.keys_of(&role("targets/a"));
+    for id in key.expect("delegated").canonical_ids() {
+        of_a.insert(Arc::clone(team.publisher.ring.find(&id).expect("a key")));
+    }
+    let more = team.put(team.proposal_of(&base, &both, &of_a)).await;
+    // What was signed of the first is signed still, and whoever knows that alone adds to it.
+    assert_eq!((team.signers(&more).await, team.open(&more).await.roles().len()), (1, 2));
+    let joined = team.put(team.proposal("v2", &[1]).await).await;
+    assert_eq!(team.signers(&joined).await, 2);
+    assert!(team.open(&joined).await.is_complete());
 }
 
 #[tokio::test]
