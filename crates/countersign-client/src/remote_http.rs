@@ -1,4 +1,4 @@
-//! The trust server over HTTP, by Notary's routes.
+//! The trust server over HTTP, by Notary's routes, and by ours for proposals.
 //!
 //! Requests go out at once: a server that wants to know who asks says so in its answer, and the request is repeated.
 //!
@@ -7,6 +7,7 @@
 pub(crate) mod answer;
 pub mod changefeed;
 mod multipart;
+mod proposal;
 
 use std::collections::BTreeMap;
 
@@ -171,6 +172,18 @@ impl Remote for HttpRemote {
     async fn delete(&self) -> Result<(), FetchError> {
         let response = self.send(self.request(Method::DELETE, ""), self.owners_scope()).await?;
         self.content(response, ERROR_BYTES as u64).await.map(drop)
+    }
+
+    async fn proposal(&self, max_bytes: u64) -> Result<Option<Bytes>, FetchError> {
+        self.get_proposal(max_bytes).await
+    }
+
+    async fn propose(&self, proposal: Bytes, replace: bool) -> Result<Option<Bytes>, PublishError> {
+        self.put_proposal(proposal, replace).await
+    }
+
+    async fn withdraw_proposal(&self) -> Result<(), FetchError> {
+        self.delete_proposal().await
     }
 }
 

@@ -3,6 +3,7 @@
 mod compose;
 mod files;
 mod keys;
+mod proposal;
 mod publish;
 mod renew;
 mod state;
@@ -16,6 +17,7 @@ use countersign_core::number::{MetaVersion, NumberError};
 use countersign_core::time::DateTime;
 use thiserror::Error;
 
+pub use self::proposal::ProposeError;
 pub use self::publish::Published;
 pub(crate) use self::renew::BATCH;
 use crate::clock::Clock;
@@ -63,7 +65,8 @@ impl TrustService {
         }
     }
 
-    /// Deletes every file of the collection, and says whether there was any. The server's keys for it stay.
+    /// Deletes every file of the collection and its proposal, and says whether there was any file. The server's keys for it
+    /// stay.
     pub async fn delete(&self, gun: &Gun) -> Result<bool, ServiceError> {
         let deleted = self.storage.delete(gun, self.clock.now()).await;
         self.hot.forget(gun);

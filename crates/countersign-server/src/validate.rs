@@ -6,6 +6,8 @@
 //!
 //! Source: notary `server/handlers/validation.go`.
 
+pub(crate) mod proposal;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 

@@ -63,6 +63,20 @@ pub(super) fn refusal(server: &str, status: StatusCode, body: &[u8]) -> PublishE
     }
 }
 
+/// What the answer to a proposal means that is not kept.
+pub(super) fn proposal_refusal(server: &str, status: StatusCode, body: &[u8]) -> PublishError {
+    let said: Body = serde_json::from_slice(body).unwrap_or_default();
+    let Some(first) = said.errors.into_iter().next() else { return status_error(server, status).into() };
+    let of_it = matches!(status, StatusCode::BAD_REQUEST | StatusCode::CONFLICT);
+    match first.detail.as_str() {
+        Some(why) if of_it && first.code.starts_with("PROPOSAL_") => {
+            let server = server.to_owned();
+            PublishError::Rejected { server, name: shown(&first.code), message: shown(why) }
+        }
+        _ => refusal(server, status, body),
+    }
+}
+
 /// What Notary's client puts before the server's message.
 fn prefix(name: &str) -> &'static str {
     match name {
@@ -132,6 +146,29 @@ mod tests {
             r#"{"errors":[{"code":"VERSION","message":"A newer version of metadata is already available.","detail":{}}]}"#,
         );
         assert!(matches!(error, PublishError::Conflict { .. }), "{error:?}");
+    }
+
+    #[test]
+    fn refusal_of_a_proposal_has_its_reason() {
+        let said = |status, code: &str| {
+            let body = format!(r#"{{"errors":[{{"code":"{code}","message":"m","detail":"w\u001bhy"}}]}}"#);
+            proposal_refusal("t.example", status, body.as_bytes())
+        };
+        for (status, code) in
+            [(StatusCode::CONFLICT, "PROPOSAL_EXISTS"), (StatusCode::BAD_REQUEST, "PROPOSAL_UNSIGNED")]
+        {
+            let error = said(status, code);
+            let PublishError::Rejected { name, message, .. } = error else { panic!("{error:?}") };
+            assert_eq!((name.as_str(), message.as_str()), (code, "w\u{fffd}hy"));
+        }
+        assert!(matches!(said(StatusCode::BAD_REQUEST, "VERSION"), PublishError::Conflict { .. }));
+        // Only what the server says of the proposal itself is said of it.
+        let error = said(StatusCode::FORBIDDEN, "PROPOSAL_EXISTS");
+        assert!(matches!(error, PublishError::Fetch(FetchError::Forbidden { .. })), "{error:?}");
+        for body in ["", "<html>", "[]", r#"{"errors":[]}"#] {
+            let error = proposal_refusal("t.example", StatusCode::CONFLICT, body.as_bytes());
+            assert!(matches!(error, PublishError::Fetch(FetchError::Status { status: 409, .. })), "{body}");
+        }
     }
 
     #[test]

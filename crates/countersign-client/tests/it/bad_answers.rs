@@ -54,6 +54,11 @@ impl Scene {
         Self { proxy, remote, updater, ours, _server: server, dir }
     }
 
+    /// The collection, through the proxy.
+    pub(crate) fn remote(&self) -> &HttpRemote {
+        &self.remote
+    }
+
     async fn pull(&self) -> Result<(Digest, Freshness), UpdateError> {
         self.pull_as(&self.updater).await
     }

@@ -17,6 +17,7 @@ mod keystore;
 mod notary;
 mod offline;
 mod people;
+mod proposals;
 mod publish;
 mod publishing;
 mod releases;

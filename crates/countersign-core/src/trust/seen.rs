@@ -40,6 +40,14 @@ pub struct SeenFile {
 }
 
 impl Seen {
+    /// A record of versions alone, with the SHA-256 of each file. Nothing of it is a floor: a role of that name goes on from there.
+    pub fn versions(files: impl IntoIterator<Item = (RoleName, MetaVersion, Digest)>) -> Self {
+        let file = |(role, version, sha256)| {
+            (role, SeenFile { version, sha256, message: None, signers: BTreeSet::new() })
+        };
+        Self(files.into_iter().map(file).collect())
+    }
+
     /// The file of `role` that was trusted last.
     pub fn file(&self, role: &RoleName) -> Option<&SeenFile> {
         self.0.get(role)

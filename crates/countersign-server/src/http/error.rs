@@ -3,13 +3,15 @@
 //! Source: notary `server/errors/errors.go`, `client/errors.go`.
 
 use axum::response::{IntoResponse, Response};
+use countersign_core::author::ProposalError;
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, StatusCode};
 use serde::Serialize;
 use tracing::error;
 
+use super::upload::too_large;
 use crate::chain::chain;
-use crate::service::{PublishError, ServiceError};
+use crate::service::{ProposeError, PublishError, ServiceError};
 use crate::storage::StorageError;
 use crate::validate::{Rejection, RejectionKind};
 
@@ -41,6 +43,14 @@ pub(crate) enum ApiError {
     Rejected(Rejection),
     /// A stored version is not lower than the uploaded one, or another publish came first.
     Version,
+    /// A proposal that cannot be signed or published.
+    ProposalInvalid(String),
+    /// A proposal for an edition that was published already, or does not come next.
+    ProposalOvertaken(String),
+    /// A proposal that nobody of the collection signed.
+    ProposalUnsigned(String),
+    /// A proposal where another one is open.
+    ProposalExists(String),
     /// The server has too much to do.
     Busy,
     /// Storing failed.
@@ -84,6 +94,22 @@ impl ApiError {
             Self::Version => {
                 (StatusCode::BAD_REQUEST, "VERSION", "A newer version of metadata is already available.")
             }
+            Self::ProposalInvalid(_) => (
+                StatusCode::BAD_REQUEST,
+                "PROPOSAL_INVALID",
+                "The proposal is not one that could be signed and published.",
+            ),
+            Self::ProposalOvertaken(_) => (
+                StatusCode::CONFLICT,
+                "PROPOSAL_OVERTAKEN",
+                "The proposal is not for the version that comes next.",
+            ),
+            Self::ProposalUnsigned(_) => {
+                (StatusCode::BAD_REQUEST, "PROPOSAL_UNSIGNED", "The proposal has no signature that counts.")
+            }
+            Self::ProposalExists(_) => {
+                (StatusCode::CONFLICT, "PROPOSAL_EXISTS", "Another proposal is open for this collection.")
+            }
             Self::Busy => (StatusCode::SERVICE_UNAVAILABLE, "UNKNOWN", "unknown error"),
             Self::Updating => (
                 StatusCode::INTERNAL_SERVER_ERROR,
@@ -96,7 +122,11 @@ impl ApiError {
 
     fn detail(&self) -> Option<Detail<'_>> {
         match self {
-            Self::InvalidRole(name) => Some(Detail::Text(name)),
+            Self::InvalidRole(text)
+            | Self::ProposalInvalid(text)
+            | Self::ProposalOvertaken(text)
+            | Self::ProposalUnsigned(text)
+            | Self::ProposalExists(text) => Some(Detail::Text(text)),
             Self::TooLarge(rejection) | Self::Rejected(rejection) => {
                 Some(Detail::Rejection(rejection.into()))
             }
@@ -148,6 +178,24 @@ impl From<PublishError> for ApiError {
                 log(&cause);
                 Self::Updating
             }
+        }
+    }
+}
+
+impl From<ProposeError> for ApiError {
+    fn from(cause: ProposeError) -> Self {
+        let why = chain(&cause);
+        match cause {
+            ProposeError::Service(ServiceError::Storage(StorageError::BaseChanged)) => Self::Version,
+            ProposeError::Service(cause) => {
+                log(&cause);
+                Self::Updating
+            }
+            ProposeError::Refused(ProposalError::Overtaken { .. }) => Self::ProposalOvertaken(why),
+            ProposeError::Unsigned => Self::ProposalUnsigned(why),
+            ProposeError::Another(_) => Self::ProposalExists(why),
+            ProposeError::Large(_) => too_large(why),
+            _ => Self::ProposalInvalid(why),
         }
     }
 }

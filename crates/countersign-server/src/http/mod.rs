@@ -1,4 +1,4 @@
-//! Notary v1's HTTP API.
+//! Notary v1's HTTP API, and one route more: proposals.
 //!
 //! [`router`] is all of it; a test calls it without a socket. Source: notary `server/server.go`, `server/handlers/*.go`.
 
@@ -6,6 +6,7 @@ mod changes;
 mod error;
 mod files;
 mod path;
+mod proposal;
 mod upload;
 
 use std::any::Any;
@@ -36,6 +37,8 @@ pub struct Api {
     caching: Caching,
     deadline: Duration,
     uploads: Semaphore,
+    /// Turns of those who look at proposals: each is opened first.
+    looks: Semaphore,
 }
 
 impl Api {
@@ -46,7 +49,8 @@ impl Api {
         caching: Caching,
         deadline: Duration,
     ) -> Self {
-        Self { service, uploads: Semaphore::new(limits.uploads), limits, caching, deadline }
+        let (uploads, looks) = (Semaphore::new(limits.uploads), Semaphore::new(limits.uploads));
+        Self { service, limits, caching, deadline, uploads, looks }
     }
 }
 
@@ -87,6 +91,9 @@ async fn dispatch(State(api): State<Arc<Api>>, request: Request) -> Response {
             .await
             .map(|key| text(key.to_notary_json()))
             .map_err(ApiError::from),
+        (Some(TrustPath::Proposal(gun)), &Method::GET) => proposal::show(&api, &gun).await,
+        (Some(TrustPath::Proposal(gun)), &Method::PUT) => proposal::keep(&api, &gun, request).await,
+        (Some(TrustPath::Proposal(gun)), &Method::DELETE) => proposal::withdraw(&api, &gun).await,
         (_, &Method::GET | &Method::HEAD | &Method::POST | &Method::PUT | &Method::DELETE) => {
             Err(ApiError::NoRoute)
         }

@@ -9,9 +9,10 @@
 //! /v2/{gun}/_trust/tuf/{role}.key               the server's key, for `snapshot` and `timestamp`
 //! /v2/_trust/changefeed                         what was published and deleted
 //! /v2/{gun}/_trust/changefeed                   the same of one collection
+//! /v2/{gun}/_trust/proposal                     the open proposal of the collection
 //! ```
 //!
-//! Source: notary `server/server.go`.
+//! The last is not Notary's. Source: notary `server/server.go`.
 
 use countersign_core::digest::{Algorithm, Digest};
 use countersign_core::name::{Gun, RoleName};
@@ -24,6 +25,7 @@ const HEALTH: &str = "/_notary_server/health";
 const PREFIX: &str = "/v2/";
 const TRUST: &str = "/_trust/tuf/";
 const CHANGES: &str = "/_trust/changefeed";
+const PROPOSAL: &str = "/_trust/proposal";
 
 /// What a request path names.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -45,6 +47,8 @@ pub(crate) enum TrustPath {
         /// Which of its files.
         selector: Selector,
     },
+    /// The open proposal of a collection.
+    Proposal(Gun),
     /// The server's own key of a role.
     Key {
         /// The collection.
@@ -85,14 +89,16 @@ impl TrustPath {
             return Some(Self::Changes(None));
         }
         if let Some(gun) = tail.strip_suffix(CHANGES) {
-            let is_plain = gun.split('/').all(|segment| segment != "_trust");
-            return is_plain.then(|| gun.parse().ok()).flatten().map(|gun| Self::Changes(Some(gun)));
+            return parse_gun(gun).map(|gun| Self::Changes(Some(gun)));
+        }
+        if let Some(gun) = tail.strip_suffix(PROPOSAL) {
+            return parse_gun(gun).map(Self::Proposal);
         }
         let (gun, name) = tail.split_once(TRUST)?;
-        if gun.split('/').chain(name.split('/')).any(|segment| segment == "_trust") {
+        if name.split('/').any(|segment| segment == "_trust") {
             return None;
         }
-        let gun: Gun = gun.parse().ok()?;
+        let gun = parse_gun(gun)?;
         if name.is_empty() {
             return Some(Self::Collection(gun));
         }
@@ -126,6 +132,13 @@ pub(crate) fn cleaned(raw: &str) -> Option<String> {
     }
     let slash = if raw.ends_with('/') && !kept.is_empty() { "/" } else { "" };
     dirty.then(|| format!("/{}{slash}", kept.join("/")))
+}
+
+fn parse_gun(text: &str) -> Option<Gun> {
+    if text.split('/').any(|segment| segment == "_trust") {
+        return None;
+    }
+    text.parse().ok()
 }
 
 fn parse_file(stem: &str) -> Option<(RoleName, Selector)> {
@@ -208,6 +221,10 @@ mod tests {
                 "{name}"
             );
         }
+        assert_eq!(
+            TrustPath::parse("/v2/docker.io/library/alpine/_trust/proposal"),
+            Some(TrustPath::Proposal(gun.clone()))
+        );
         for (name, role) in [("snapshot.key", OnlineRole::Snapshot), ("timestamp.key", OnlineRole::Timestamp)]
         {
             let key = Some(TrustPath::Key { gun: gun.clone(), role });
@@ -257,6 +274,13 @@ mod tests {
             "/v2/g/_trust/tuf/targets/_trust/tuf/targets.json",
             "/v2/g/_trust/tuf/x/_trust/tuf/root.json",
             "/v2/_trust/g/_trust/tuf/root.json",
+            "/v2/_trust/proposal",
+            "/v2//_trust/proposal",
+            "/v2/g/_trust/proposal/",
+            "/v2/g/_trust/proposals",
+            "/v2/g/_trust/tuf/_trust/proposal",
+            "/v2/g/_trust/tuf/root.json/_trust/proposal",
+            "/v2/g*/_trust/proposal",
         ] {
             assert_eq!(TrustPath::parse(bad), None, "{bad}");
         }

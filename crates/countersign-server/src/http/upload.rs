@@ -6,14 +6,13 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::future::ready;
 
-use axum::body::Body;
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use countersign_core::name::{Gun, RoleName};
 use futures_util::stream;
 use http::StatusCode;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderName};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use multer::{Constraints, Multipart, SizeLimit};
 
@@ -33,17 +32,11 @@ pub(super) async fn publish(api: &Api, gun: Gun, request: Request) -> Result<Res
 /// Deviation: Notary panics on a broken body, reads without bound, and lets the last of two parts of one role win
 /// (13 B10).
 async fn read(request: Request, limits: &ServerLimits) -> Result<BTreeMap<RoleName, Bytes>, ApiError> {
-    let (head, body) = request.into_parts();
-    let header = |name| head.headers.get(name).and_then(|value| value.to_str().ok());
-    let boundary = header(CONTENT_TYPE).and_then(|value| multer::parse_boundary(value).ok());
+    let boundary = header(&request, CONTENT_TYPE).and_then(|value| multer::parse_boundary(value).ok());
     let boundary = boundary.ok_or(ApiError::MalformedUpload)?;
-    let length = header(CONTENT_LENGTH).and_then(|value| value.parse::<u64>().ok());
-    if length.is_some_and(|length| length > limits.upload_bytes) {
-        return Err(too_large(format!("the update has more than {} bytes", limits.upload_bytes)));
-    }
     // The reader of forms takes a body for cut short when all of it comes between two of its looks, so it is given the
     // whole body at once.
-    let body = whole(body, limits.upload_bytes).await?;
+    let body = whole(request, limits.upload_bytes).await?;
     let size = SizeLimit::new().whole_stream(limits.upload_bytes).per_field(limits.part_bytes);
     let mut parts = Multipart::with_constraints(
         stream::once(ready(Ok::<_, Infallible>(body))),
@@ -65,10 +58,18 @@ async fn read(request: Request, limits: &ServerLimits) -> Result<BTreeMap<RoleNa
     Ok(files)
 }
 
+fn header(request: &Request, name: HeaderName) -> Option<&str> {
+    request.headers().get(name).and_then(|value| value.to_str().ok())
+}
+
 /// Reads a body of at most `limit` bytes to its end.
-async fn whole(body: Body, limit: u64) -> Result<Bytes, ApiError> {
+pub(super) async fn whole(request: Request, limit: u64) -> Result<Bytes, ApiError> {
+    let length = header(&request, CONTENT_LENGTH).and_then(|value| value.parse::<u64>().ok());
+    if length.is_some_and(|length| length > limit) {
+        return Err(too_large(format!("the update has more than {limit} bytes")));
+    }
     let bound = usize::try_from(limit).unwrap_or(usize::MAX);
-    let read = Limited::new(body, bound).collect().await;
+    let read = Limited::new(request.into_body(), bound).collect().await;
     match read {
         Ok(read) => Ok(read.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => {
@@ -98,6 +99,6 @@ fn refused(error: &multer::Error) -> ApiError {
     }
 }
 
-fn too_large(message: String) -> ApiError {
+pub(super) fn too_large(message: String) -> ApiError {
     ApiError::TooLarge(Rejection::new(RejectionKind::Validation, message))
 }

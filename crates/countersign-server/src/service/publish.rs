@@ -26,7 +26,7 @@ use crate::storage::{NewFile, Publication, StorageError};
 use crate::validate::{self, Candidacy, Candidate, Part, Rejection, RejectionKind};
 
 /// How often an upload is checked again because a renewal or another upload came between.
-const ATTEMPTS: u32 = 5;
+pub(super) const ATTEMPTS: u32 = 5;
 
 /// What an upload became.
 #[derive(Clone, Debug, Eq, PartialEq)]

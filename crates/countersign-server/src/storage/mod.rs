@@ -70,6 +70,19 @@ pub struct Publication {
     pub announce: bool,
 }
 
+/// A proposal to keep for a collection, checked against what is published.
+#[derive(Clone, Debug)]
+pub struct NewProposal {
+    /// The SHA-256 of the timestamp that was current when it was checked.
+    pub base: Digest,
+    /// The SHA-256 of the kept proposal that it goes on with, or replaces; `None` when there was none.
+    pub before: Option<Digest>,
+    /// The proposal.
+    pub bytes: Bytes,
+    /// When it is stored.
+    pub at: DateTime,
+}
+
 /// One entry of the changefeed.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Change {
@@ -134,8 +147,20 @@ pub trait Storage: Send + Sync {
     /// - [`StorageError::VersionConflict`]: a role has a stored version that is not lower than the new one.
     async fn publish(&self, gun: &Gun, publication: &Publication) -> Result<(), StorageError>;
 
-    /// Deletes every file of the collection, and says whether there was any. Keys stay.
+    /// Deletes every file of the collection and its proposal, and says whether there was any file. Keys stay.
     async fn delete(&self, gun: &Gun, at: DateTime) -> Result<bool, StorageError>;
+
+    /// The proposal that is kept for the collection. There is never more than one.
+    async fn proposal(&self, gun: &Gun) -> Result<Option<Bytes>, StorageError>;
+
+    /// Keeps a proposal in the place of the one before it.
+    ///
+    /// # Errors
+    /// [`StorageError::BaseChanged`]: the current timestamp or the kept proposal is another one. Nothing was stored.
+    async fn keep_proposal(&self, gun: &Gun, proposal: &NewProposal) -> Result<(), StorageError>;
+
+    /// Drops the kept proposal: the one with this SHA-256, or whichever there is.
+    async fn drop_proposal(&self, gun: &Gun, which: Option<Digest>) -> Result<(), StorageError>;
 
     /// At most `limit` entries of the changefeed after number `after`, ascending; those of `gun` alone, if one is named.
     async fn changes(&self, gun: Option<&Gun>, after: i64, limit: u32) -> Result<Vec<Change>, StorageError>;

@@ -4,6 +4,7 @@
 //! several read. Another process may use the same file; both then wait for each other, at most ten seconds.
 
 mod keys;
+mod proposal;
 mod publish;
 mod rows;
 mod schema;
@@ -15,6 +16,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use countersign_core::digest::Digest;
 use countersign_core::name::{Gun, RoleName};
 use countersign_core::number::MetaVersion;
@@ -26,7 +28,7 @@ use sqlx::sqlite::{
 use self::publish::{delete, publish};
 use self::rows::{change_of, file_of, record_of, stamp};
 use self::write::Write;
-use super::{Change, FileRecord, Publication, Storage, StorageError, StoredFile};
+use super::{Change, FileRecord, NewProposal, Publication, Storage, StorageError, StoredFile};
 
 /// How long a writer waits for a neighbour's transaction.
 const BUSY: Duration = Duration::from_secs(10);
@@ -182,6 +184,23 @@ impl Storage for SqliteStorage {
         let mut write = self.write().await?;
         let deleted = delete(&mut write, gun, at).await;
         write.end(deleted).await
+    }
+
+    async fn proposal(&self, gun: &Gun) -> Result<Option<Bytes>, StorageError> {
+        let mut connection = self.readers.acquire().await.map_err(|source| backend("be reached", source))?;
+        proposal::kept(&mut connection, gun).await
+    }
+
+    async fn keep_proposal(&self, gun: &Gun, proposal: &NewProposal) -> Result<(), StorageError> {
+        let mut write = self.write().await?;
+        let kept = proposal::keep(&mut write, gun, proposal).await;
+        write.end(kept).await
+    }
+
+    async fn drop_proposal(&self, gun: &Gun, which: Option<Digest>) -> Result<(), StorageError> {
+        let mut write = self.write().await?;
+        let dropped = proposal::drop_kept(&mut write, gun, which).await;
+        write.end(dropped).await
     }
 
     async fn changes(&self, gun: Option<&Gun>, after: i64, limit: u32) -> Result<Vec<Change>, StorageError> {

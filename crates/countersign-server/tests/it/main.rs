@@ -6,6 +6,7 @@ mod keys;
 mod network;
 mod notary_client;
 mod notary_server;
+mod proposals;
 mod publish;
 mod refused;
 mod renew;

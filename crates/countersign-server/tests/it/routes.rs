@@ -43,6 +43,9 @@ async fn path_or_method_without_a_route_is_not_found() {
         (Method::GET, "/v2/g/_trust/tuf/root.key"),
         (Method::GET, "/v2/g/_trust/tuf/targets.key"),
         (Method::DELETE, "/v2/g/_trust/tuf/timestamp.key"),
+        (Method::HEAD, "/v2/g/_trust/proposal"),
+        (Method::POST, "/v2/g/_trust/proposal"),
+        (Method::GET, "/v2/g/_trust/proposal/"),
         (Method::GET, "/v2/g*/_trust/tuf/root.json"),
         (Method::GET, "/v2/g%2Fh/_trust/tuf/timestamp.key"),
         (Method::GET, "/v2/g/%2e%2e/h/_trust/tuf/root.json"),
@@ -182,6 +185,11 @@ async fn failure_of_the_server_tells_nothing_of_its_cause() {
     let reply = server.publish(&publisher.gun, &files).await;
     reply.expect_code(StatusCode::INTERNAL_SERVER_ERROR, "UPDATING");
     assert!(!reply.text().contains("detail"), "{}", reply.text());
+    for method in [Method::GET, Method::DELETE] {
+        let reply = server.ask(method, "/v2/g/_trust/proposal").await;
+        reply.expect_code(StatusCode::INTERNAL_SERVER_ERROR, "UNKNOWN");
+        assert!(!reply.text().contains("detail"), "{}", reply.text());
+    }
 }
 
 #[tokio::test]

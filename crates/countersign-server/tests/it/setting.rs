@@ -28,6 +28,7 @@ use countersign_server::keys::KeyAlgorithm;
 use countersign_server::keys::embedded::EmbeddedSigning;
 use countersign_server::keys::seal::Secret;
 use countersign_server::service::{Parts, TrustService};
+use countersign_server::storage::Storage as _;
 use countersign_server::storage::sqlite::SqliteStorage;
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt as _;
@@ -191,6 +192,17 @@ impl TestServer {
 
     /// A client's update from nothing, as issue-free as it must be.
     pub(crate) async fn update(&self, gun: &Gun) -> TrustedCollection {
+        self.update_from(gun, Seen::default()).await
+    }
+
+    /// The update of a client that has seen the newest files of `roles`.
+    pub(crate) async fn remembering(&self, gun: &Gun, roles: &[&str]) -> TrustedCollection {
+        let heads = self.storage.heads(gun).await.expect("read");
+        let heads = heads.into_iter().filter(|head| roles.contains(&head.role.as_str()));
+        self.update_from(gun, Seen::versions(heads.map(|head| (head.role, head.version, head.sha256)))).await
+    }
+
+    async fn update_from(&self, gun: &Gun, seen: Seen) -> TrustedCollection {
         let file = async |name: String| Offered::fetched(self.file(gun, &name).await.expect("a file"));
         let environment = Environment::notary(
             gun.clone(),
@@ -199,7 +211,7 @@ impl TestServer {
             UpdateStart(self.clock.now()),
         );
         let root = file("root.json".to_owned()).await.bytes;
-        let phase = RootPhase::trust_first(Arc::new(environment), root, Seen::default()).expect("a root");
+        let phase = RootPhase::trust_first(Arc::new(environment), root, seen).expect("a root");
         let phase = phase.finish_root().expect("a root that holds");
         let phase = phase.accept_timestamp(file("timestamp.json".to_owned()).await).expect("a timestamp");
         let snapshot = file(by_checksum("snapshot", phase.wanted())).await;

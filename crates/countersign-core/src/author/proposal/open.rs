@@ -185,16 +185,27 @@ impl OpenProposal {
     /// # Errors
     /// [`ProposalError::Another`]: it proposes something else. Nothing was added.
     pub fn merge(&mut self, other: &Self) -> Result<(), ProposalError> {
-        let same = |role: &RoleName| {
-            let messages = [self, other].map(|proposal| proposal.files.get(role).map(|file| &file.message));
-            messages[0] == messages[1]
+        match self.files.keys().find(|role| !other.files.contains_key(*role)) {
+            Some(role) => Err(ProposalError::Another { role: role.clone() }),
+            None => self.adopt(other),
+        }
+    }
+
+    /// Adds the signatures of `other`, all of which is proposed here, too, as far as they count here.
+    ///
+    /// # Errors
+    /// [`ProposalError::Another`]: it proposes something else, or more. Nothing was added.
+    pub fn adopt(&mut self, other: &Self) -> Result<(), ProposalError> {
+        let same = |(role, theirs): &(&RoleName, &Pending)| {
+            self.files.get(*role).is_some_and(|file| file.message == theirs.message)
         };
-        if let Some(role) = self.files.keys().chain(other.files.keys()).find(|role| !same(role)) {
+        if let Some((role, _)) = other.files.iter().find(|theirs| !same(theirs)) {
             return Err(ProposalError::Another { role: role.clone() });
         }
-        for (file, theirs) in self.files.values_mut().zip(other.files.values()) {
+        for (role, theirs) in &other.files {
+            let Some(file) = self.files.get_mut(role) else { continue };
             for signature in &theirs.signatures {
-                if !file.signatures.iter().any(|known| known.keyid == signature.keyid) {
+                if !file.has(signature) && file.counts(signature) {
                     file.signatures.push(signature.clone());
                 }
             }
@@ -235,6 +246,14 @@ impl OpenProposal {
 }
 
 impl Pending {
+    fn has(&self, signature: &Signature) -> bool {
+        self.signatures.iter().any(|known| known.keyid == signature.keyid)
+    }
+
+    fn counts(&self, signature: &Signature) -> bool {
+        self.groups.iter().any(|group| group.counts(signature, &self.message))
+    }
+
     fn standing(&self, role: &RoleName) -> RoleStanding {
         let mut groups: Vec<Signatures> = Vec::new();
         for keys in &self.groups {

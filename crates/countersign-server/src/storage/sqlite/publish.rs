@@ -8,7 +8,7 @@ use sqlx::{Row as _, SqliteConnection};
 
 use super::super::{NewFile, Publication, StorageError};
 use super::rows::{self, record_of, stamp};
-use super::{backend, number};
+use super::{backend, number, proposal};
 
 pub(super) async fn publish(
     connection: &mut SqliteConnection,
@@ -35,6 +35,7 @@ pub(super) async fn delete(
     gun: &Gun,
     at: DateTime,
 ) -> Result<bool, StorageError> {
+    proposal::drop_kept(connection, gun, None).await?;
     let deleted = sqlx::query("DELETE FROM tuf_files WHERE gun = ?")
         .bind(gun.as_str())
         .execute(&mut *connection)
@@ -60,7 +61,7 @@ pub(super) async fn delete(
     Ok(true)
 }
 
-async fn current_timestamp(
+pub(super) async fn current_timestamp(
     connection: &mut SqliteConnection,
     gun: &Gun,
 ) -> Result<Option<Digest>, StorageError> {

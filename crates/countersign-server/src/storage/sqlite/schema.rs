@@ -1,4 +1,4 @@
-//! The tables: Notary's own three, and two more of ours.
+//! The tables: Notary's own three, and three more of ours.
 //!
 //! Every statement may run on a database that has its table already, with rows that this program did not write.
 //!
@@ -61,6 +61,12 @@ CREATE TABLE IF NOT EXISTS countersign_renewals (
     due_at TIMESTAMP NOT NULL
 );
 CREATE INDEX IF NOT EXISTS countersign_renewals_due_at ON countersign_renewals (due_at);
+CREATE TABLE IF NOT EXISTS countersign_proposals (
+    gun VARCHAR(255) PRIMARY KEY NOT NULL,
+    updated_at TIMESTAMP NOT NULL,
+    sha256 CHAR(64) NOT NULL,
+    data BLOB NOT NULL
+);
 ";
 
 /// A collection that Notary stored has no renewal entry: it is due at once, and the task finds out when it really is.

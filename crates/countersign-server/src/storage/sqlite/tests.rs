@@ -1,3 +1,5 @@
+mod proposal;
+
 use std::collections::BTreeSet;
 use std::process::{Command, Stdio};
 
