@@ -88,6 +88,13 @@ fn compare(theirs: &Peer, ours: &Peer) {
         let path = "/v2/none/_trust/tuf/";
         assert_eq!(ours.ask(&arguments, path), theirs.ask(&arguments, path), "{name} {body}");
     }
+    // By this a client knows that Notary's server keeps no proposals.
+    for (method, gun) in
+        ["GET", "PUT", "DELETE"].into_iter().flat_map(|method| [(method, "g"), (method, "none")])
+    {
+        let (head, body) = theirs.ask(&["-X", method], &format!("/v2/{gun}/_trust/proposal"));
+        assert!(head.contains("http/1.1 404 not found"), "{method} {gun}: {head:?} {body}");
+    }
     // The lengths of these hang on keys and certificates.
     let headers = |peer: &Peer, path: &str| {
         let (head, _) = peer.ask(&[], path);
