@@ -102,8 +102,9 @@ fn owners(server: &Server) {
     // Without the root key nothing changes.
     let stranger = Person::of(server);
     stranger.ours(&["repo", "list", &gun]).expect_success();
-    let key = key_of(&owner, "targets", Some(&gun));
-    let refused = stranger.ours(&["key", "revoke", &key, "--yes"]).expect_code(1);
+    let root = stranger.cached(&gun, "root");
+    let key = root["signed"]["roles"]["targets"]["keyids"][0].as_str().expect("an id");
+    let refused = stranger.ours(&["key", "revoke", key, "--yes"]).expect_code(1);
     assert!(refused.stderr.contains("may still sign"), "{}", refused.transcript());
     gets(&reader, &gun, "v1", &image);
 }
