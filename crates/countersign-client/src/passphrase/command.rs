@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io::{self, Read as _};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -19,18 +20,21 @@ use super::{KeyInQuestion, PassphraseError};
 /// talk on standard error.
 pub const COMMAND: &str = "COUNTERSIGN_PASSPHRASE_COMMAND";
 
-/// How long a command may take: it may have to ask a person.
+/// How long a command may take, to its end and to the end of its answer: it may have to ask a person.
 const DEADLINE: Duration = Duration::from_mins(5);
 const POLL: Duration = Duration::from_millis(10);
 /// Longest answer, in bytes.
 const ANSWER_BYTES: u64 = 64 << 10;
 
 /// A command that gives passphrases. It does not print: there may be a secret in it.
-pub(super) struct PassphraseCommand(String);
+pub(super) struct PassphraseCommand {
+    line: String,
+    deadline: Duration,
+}
 
 impl PassphraseCommand {
     pub(super) fn new(line: String) -> Self {
-        Self(line)
+        Self { line, deadline: DEADLINE }
     }
 
     /// Asks for the passphrase of a key.
@@ -45,8 +49,10 @@ impl PassphraseCommand {
 
     fn ask(&self, id: &str, role: &str, alias: &str) -> Result<Variable, PassphraseError> {
         let failed = |problem: String| PassphraseError::Command { problem };
+        let ends = Instant::now() + self.deadline;
+        let late = || failed(format!("did not end within {} s", self.deadline.as_secs()));
         let mut child = Command::new("sh")
-            .args(["-c", &self.0])
+            .args(["-c", &self.line])
             .env("COUNTERSIGN_KEY_ID", id)
             .env("COUNTERSIGN_KEY_ROLE", role)
             .env("COUNTERSIGN_KEY_ALIAS", alias)
@@ -55,20 +61,29 @@ impl PassphraseCommand {
             .spawn()
             .map_err(|error| failed(format!("cannot be run: {error}")))?;
         let output = child.stdout.take();
-        // The answer is read on the side, so that a command that says much is not stopped by saying it.
-        let reader = thread::spawn(move || {
+        // The answer is read on the side, so that a command that says much is not stopped by saying it, and so that what the
+        // command leaves running with its output open is not waited for without end.
+        let (sender, answered) = mpsc::sync_channel(1);
+        thread::spawn(move || {
             let mut answer =
                 Zeroizing::new(Vec::with_capacity(usize::try_from(ANSWER_BYTES + 1).unwrap_or(0)));
             let read = output.map(|output| output.take(ANSWER_BYTES + 1).read_to_end(&mut answer));
-            read.transpose().map(|_| answer)
+            let _ = sender.send(read.transpose().map(|_| answer));
         });
-        let status = wait(&mut child).map_err(|error| failed(format!("cannot be waited for: {error}")))?;
+        let status =
+            wait(&mut child, ends).map_err(|error| failed(format!("cannot be waited for: {error}")))?;
         match status {
-            None => return Err(failed(format!("did not end within {} s", DEADLINE.as_secs()))),
+            None => return Err(late()),
             Some(status) if !status.success() => return Err(failed(format!("failed: {status}"))),
             Some(_) => {}
         }
-        let Ok(Ok(answer)) = reader.join() else { return Err(failed("gave no answer".to_owned())) };
+        let answer = match answered.recv_timeout(ends.saturating_duration_since(Instant::now())) {
+            Ok(Ok(answer)) => answer,
+            Err(mpsc::RecvTimeoutError::Timeout) => return Err(late()),
+            Ok(Err(_)) | Err(mpsc::RecvTimeoutError::Disconnected) => {
+                return Err(failed("gave no answer".to_owned()));
+            }
+        };
         let text = std::str::from_utf8(&answer)
             .map_err(|_| failed("gave an answer that is not UTF-8".to_owned()))?;
         let text = text.strip_suffix('\n').map_or(text, |text| text.strip_suffix('\r').unwrap_or(text));
@@ -80,13 +95,12 @@ impl PassphraseCommand {
 }
 
 /// Waits for the end of a command; `None` when it took too long, and was killed.
-fn wait(child: &mut Child) -> io::Result<Option<ExitStatus>> {
-    let started = Instant::now();
+fn wait(child: &mut Child, ends: Instant) -> io::Result<Option<ExitStatus>> {
     loop {
         if let Some(status) = child.try_wait()? {
             return Ok(Some(status));
         }
-        if started.elapsed() >= DEADLINE {
+        if Instant::now() >= ends {
             child.kill()?;
             child.wait()?;
             return Ok(None);
@@ -138,6 +152,16 @@ mod tests {
             let said = answer(line).expect_err(line).to_string();
             assert!(said.contains(problem), "{line}: {said}");
             assert!(!said.contains("secret"), "{said}");
+        }
+    }
+
+    #[test]
+    fn command_that_leaves_its_output_open_meets_the_deadline() {
+        for line in ["sleep 20 2>/dev/null & echo secret", "exec sleep 20"] {
+            let command = PassphraseCommand { line: line.to_owned(), deadline: Duration::from_millis(300) };
+            let said = command.of_other("backup", "keys.age").map(|said| said.passphrase);
+            let said = said.expect_err(line).to_string();
+            assert!(said.contains("did not end within"), "{line}: {said}");
         }
     }
 }
