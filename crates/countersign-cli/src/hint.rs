@@ -278,6 +278,10 @@ fn publisher(error: &PublisherError) -> Option<String> {
         PublisherError::StillSigned { .. } => Some(
             "revoke it where that role's key is, or have the owner of the repository do it".to_owned(),
         ),
+        PublisherError::ExpiredRemains { .. } => Some(
+            "an old export says what was meant then; if this was the newest, `countersign repo import --renew-expired` signs it anew"
+                .to_owned(),
+        ),
         PublisherError::NoRootKeys { .. } => Some(
             "whoever keeps the root key does this, or brings it here (`countersign key import`): it signs every change of keys"
                 .to_owned(),

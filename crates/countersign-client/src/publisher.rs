@@ -33,7 +33,7 @@ use crate::remote::PublishError;
 use crate::updater::{OfflineUse, Refreshed, Roles, UpdateError, Updater, Warning};
 
 pub use error::PublisherError;
-pub use import::Imported;
+pub use import::{Expired, Imported};
 pub use outcome::{Initialised, Published, SignedOutcome, TagToSign};
 pub use preview::{DelegationChange, KeysChange, Preview, Signing, TagChange, Terms};
 pub use rotate::{OlderRoots, Rotation};
