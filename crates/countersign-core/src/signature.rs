@@ -87,7 +87,8 @@ impl RoleKeys {
     /// Verifies a file: enough distinct keys signed its message, and it is a document of type `T`.
     ///
     /// Distinct means distinct bare keys: one key in two certificates is one key (TUF 1.0.34 §5.3.4). A signature by a key
-    /// that is not listed, or by a method that does not fit its key, counts for nothing.
+    /// that is not listed, or by a method that does not fit its key, counts for nothing; and so does any by a listed key after
+    /// [`Limits::verifications`](crate::limits::Limits::verifications) were verified, which only a role of more keys can have.
     ///
     /// # Errors
     /// - [`SignatureError::None`], [`SignatureError::Threshold`]: too few keys signed.
@@ -117,15 +118,18 @@ impl RoleKeys {
         }
         let mut seen = BTreeSet::new();
         let mut signers = BTreeSet::new();
+        let mut left = envelope.verifications();
         for signature in envelope.signatures() {
             if !seen.insert(signature.keyid.as_str()) {
                 return Err(SignatureError::RepeatedKeyId(signature.keyid.clone()));
             }
             let Some(key) = self.keys.get(&KeyId::of_listed(&signature.keyid)) else { continue };
             let Ok(canonical) = key.canonical_id() else { continue };
-            if !signers.contains(&canonical)
-                && verify::accepts(key, &signature.method, envelope.message(), &signature.sig)
-            {
+            if left == 0 || signers.contains(&canonical) {
+                continue;
+            }
+            left -= 1;
+            if verify::accepts(key, &signature.method, envelope.message(), &signature.sig) {
                 signers.insert(canonical);
             }
         }
