@@ -34,7 +34,7 @@ pub struct Api {
     limits: ServerLimits,
     caching: Caching,
     deadline: Duration,
-    uploads: Semaphore,
+    uploads: Arc<Semaphore>,
 }
 
 impl Api {
@@ -45,7 +45,7 @@ impl Api {
         caching: Caching,
         deadline: Duration,
     ) -> Self {
-        Self { service, uploads: Semaphore::new(limits.uploads), limits, caching, deadline }
+        Self { service, uploads: Arc::new(Semaphore::new(limits.uploads)), limits, caching, deadline }
     }
 }
 
