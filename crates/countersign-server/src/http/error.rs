@@ -9,6 +9,7 @@ use serde::Serialize;
 use tracing::error;
 
 use crate::chain::chain;
+use crate::keys::SigningError;
 use crate::service::{PublishError, ServiceError};
 use crate::storage::StorageError;
 use crate::validate::{Rejection, RejectionKind};
@@ -41,6 +42,8 @@ pub(crate) enum ApiError {
     Version,
     /// The server has too much to do.
     Busy,
+    /// Too many keys wait for a collection of theirs.
+    PendingKeys,
     /// Storing failed.
     Updating,
     /// Anything that is the server's own fault; the cause has been logged.
@@ -80,6 +83,11 @@ impl ApiError {
                 (StatusCode::BAD_REQUEST, "VERSION", "A newer version of metadata is already available.")
             }
             Self::Busy => (StatusCode::SERVICE_UNAVAILABLE, "UNKNOWN", "unknown error"),
+            Self::PendingKeys => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "UNKNOWN",
+                "The server keeps too many keys of collections that nobody has published yet. Try again in an hour.",
+            ),
             Self::Updating => (
                 StatusCode::INTERNAL_SERVER_ERROR,
                 "UPDATING",
@@ -127,7 +135,12 @@ impl IntoResponse for ApiError {
 impl From<ServiceError> for ApiError {
     fn from(cause: ServiceError) -> Self {
         log(&cause);
-        Self::Unknown
+        match cause {
+            ServiceError::Signing(SigningError::Storage(StorageError::PendingKeys { .. })) => {
+                Self::PendingKeys
+            }
+            _ => Self::Unknown,
+        }
     }
 }
 
