@@ -146,7 +146,7 @@ fn update(error: &UpdateError) -> Option<String> {
              `releases = \"fall-back\"` of the policy brings back"
                 .to_owned(),
         ),
-        UpdateError::CachedRoot(_) | UpdateError::LostRoot { .. } => Some(
+        UpdateError::CachedRoot(_) | UpdateError::Forgotten(_) | UpdateError::LostRoot { .. } => Some(
             "the cache of this collection is damaged; compare the publisher's root key with them, then remove the collection's \
              directory below `trust/tuf`"
                 .to_owned(),

@@ -4,12 +4,17 @@
 //! <trust dir>/tuf/<gun>/metadata/{root,targets,snapshot,timestamp}.json
 //! <trust dir>/tuf/<gun>/metadata/targets/<delegation>.json
 //! <trust dir>/tuf/<gun>/seen.json       the versions seen
+//! <trust dir>/tuf/<gun>/confirmed.json  when a server last confirmed the timestamp
 //! <trust dir>/tuf/<gun>/rotations.json  replacements of keys that were begun
 //! <trust dir>/tuf/<gun>/.lock           held while a process writes
 //! ```
 //!
-//! Docker and Notary read and write the same files. The modification time of `timestamp.json` is when a server last
-//! confirmed it.
+//! Docker and Notary read and write the same files below `metadata`. When a server last confirmed the timestamp is what
+//! `confirmed.json` says, or the modification time of `timestamp.json` where that is older: files that were copied or put back
+//! are no younger for it, and a cache that another program left says nothing of it.
+//!
+//! `root.json` and `seen.json` say whom the collection is trusted with, and cannot be had again from anybody: they are waited for
+//! until they are on the disk.
 //!
 //! Source: notary `storage/filestore.go`; reference behaviour 7.1.
 
@@ -28,10 +33,13 @@ use crate::directory::{Content, Directory, remove_tree};
 
 const METADATA: &str = "metadata";
 const SEEN: &str = "seen.json";
+const CONFIRMED: &str = "confirmed.json";
 const ROTATIONS: &str = "rotations.json";
 const LOCK: &str = ".lock";
 /// Largest `seen.json`, in bytes: a role takes some 300.
 const SEEN_BYTES: u64 = 4 << 20;
+/// Largest `confirmed.json`, in bytes: a time.
+const CONFIRMED_BYTES: u64 = 64;
 /// Largest `rotations.json`, in bytes.
 const ROTATIONS_BYTES: u64 = 1 << 20;
 
@@ -130,7 +138,9 @@ fn load(trust_dir: &Path, gun: &Gun, roles: &[RoleName], limits: &Limits) -> Res
             Some(Content::Bytes(bytes, _)) if bytes.iter().all(|byte| *byte == 0) => damaged("is empty"),
             Some(Content::Bytes(bytes, modified)) => {
                 if *role == TopRole::Timestamp {
-                    cached.confirmed = modified.and_then(date_time);
+                    let noted = read_confirmed(&collection)?;
+                    cached.confirmed =
+                        noted.zip(modified.and_then(date_time)).map(|(noted, at)| noted.min(at));
                 }
                 cached.files.insert(role.clone(), Bytes::from(bytes));
             }
@@ -144,13 +154,14 @@ fn load(trust_dir: &Path, gun: &Gun, roles: &[RoleName], limits: &Limits) -> Res
 fn store(trust_dir: &Path, gun: &Gun, update: &CacheUpdate) -> Result<Stored, CacheError> {
     let modified = update.confirmed.and_then(system_time);
     if update.files.is_empty() && update.seen == update.basis {
-        // Only the confirmation is new, and nothing depends on it.
-        let metadata = Directory::open(trust_dir)?
-            .map(|base| base.descend(&format!("{}/{METADATA}", below(gun))))
-            .transpose()?
-            .flatten();
-        if let (Some(metadata), Some(modified)) = (metadata, modified) {
-            metadata.touch("timestamp.json", modified);
+        // Only the confirmation is new, and a lost one does no harm: nothing is waited for.
+        let collection =
+            Directory::open(trust_dir)?.map(|base| base.descend(&below(gun))).transpose()?.flatten();
+        if let Some(collection) = collection {
+            note_confirmed(&collection, update.confirmed)?;
+            if let (Some(metadata), Some(modified)) = (collection.descend(METADATA)?, modified) {
+                metadata.touch("timestamp.json", modified);
+            }
         }
         return Ok(Stored::Done);
     }
@@ -164,14 +175,19 @@ fn store(trust_dir: &Path, gun: &Gun, update: &CacheUpdate) -> Result<Stored, Ca
     for (role, bytes) in &update.files {
         let (directory, name) = place(role);
         let directory = metadata.descend_or_create(directory.unwrap_or("."))?;
-        directory.write(&name, bytes)?;
+        if *role == TopRole::Root {
+            directory.write_durably(&name, bytes)?;
+        } else {
+            directory.write(&name, bytes)?;
+        }
     }
     if let Some(modified) = modified {
         metadata.touch("timestamp.json", modified);
     }
+    note_confirmed(&collection, update.confirmed)?;
     if seen != update.seen {
         let text = serde_json::to_vec(&update.seen).unwrap_or_default();
-        collection.write(SEEN, &text)?;
+        collection.write_durably(SEEN, &text)?;
     }
     Ok(Stored::Done)
 }
@@ -184,6 +200,7 @@ fn forget(trust_dir: &Path, gun: &Gun) -> Result<(), CacheError> {
         remove_tree(&collection.path().join(METADATA))?;
     }
     collection.remove(ROTATIONS)?;
+    collection.remove(CONFIRMED)?;
     collection.remove(SEEN)
 }
 
@@ -203,6 +220,19 @@ fn note_rotations(trust_dir: &Path, gun: &Gun, begun: &[BegunRotation]) -> Resul
         return collection.remove(ROTATIONS);
     }
     collection.write(ROTATIONS, &serde_json::to_vec(begun).unwrap_or_default())
+}
+
+/// When a server last confirmed the timestamp, as it was noted here; `None` where it was not, or cannot be read.
+fn read_confirmed(collection: &Directory) -> Result<Option<DateTime>, CacheError> {
+    Ok(match collection.read(CONFIRMED, CONFIRMED_BYTES)? {
+        Some(Content::Bytes(bytes, _)) => serde_json::from_slice(&bytes).ok(),
+        _ => None,
+    })
+}
+
+fn note_confirmed(collection: &Directory, confirmed: Option<DateTime>) -> Result<(), CacheError> {
+    let Some(confirmed) = confirmed else { return Ok(()) };
+    collection.write(CONFIRMED, &serde_json::to_vec(&confirmed).unwrap_or_default())
 }
 
 /// The versions seen, or why they cannot be read.
@@ -234,4 +264,41 @@ fn date_time(time: SystemTime) -> Option<DateTime> {
 fn system_time(time: DateTime) -> Option<SystemTime> {
     let nanos = u64::try_from(time.unix_nanoseconds()).ok()?;
     SystemTime::UNIX_EPOCH.checked_add(Duration::from_nanos(nanos))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::directory::SYNCS;
+
+    fn syncs(trust_dir: &Path, update: &CacheUpdate) -> usize {
+        let before = SYNCS.get();
+        let gun: Gun = "example.com/app".parse().expect("a GUN");
+        assert_eq!(store(trust_dir, &gun, update).expect("stored"), Stored::Done);
+        SYNCS.get() - before
+    }
+
+    /// A file or a directory each; what is verified again and can be fetched is not waited for.
+    #[test]
+    fn root_and_seen_are_waited_for_and_a_warm_lookup_waits_for_nothing() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let confirmed = "2026-01-02T03:04:05Z".parse().ok();
+        let digest = countersign_core::digest::Digest::sha256(b"").to_string();
+        let seen = format!(r#"{{"root":{{"version":1,"sha256":"{digest}","signers":[]}}}}"#);
+        let seen: Seen = serde_json::from_str(&seen).expect("a record");
+        let file = |role: TopRole| (RoleName::from(role), Bytes::from_static(b"{}"));
+        let update = |files, basis: &Seen, seen: &Seen| CacheUpdate {
+            files,
+            basis: basis.clone(),
+            seen: seen.clone(),
+            confirmed,
+        };
+        let none = Seen::default();
+        // `tuf`, two segments of the name, and `metadata`; root and its directory; seen and its directory.
+        let first = update(vec![file(TopRole::Targets), file(TopRole::Root)], &none, &seen);
+        assert_eq!(syncs(dir.path(), &first), 4 + 2 + 2);
+        assert_eq!(syncs(dir.path(), &update(vec![], &seen, &seen)), 0);
+        assert_eq!(syncs(dir.path(), &update(vec![file(TopRole::Timestamp)], &seen, &seen)), 0);
+        assert_eq!(syncs(dir.path(), &update(vec![], &seen, &none)), 2);
+    }
 }
