@@ -121,7 +121,7 @@ impl Directory {
 
     /// As [`write`](Self::write), and waits until it is on the disk: a power failure leaves the old file or the new one.
     pub(crate) fn write_durably(&self, name: &str, bytes: &[u8]) -> Result<(), CacheError> {
-        self.write_then(name, bytes, |file| sync(file))?;
+        self.write_then(name, bytes, sync)?;
         self.sync()
     }
 
