@@ -151,7 +151,7 @@ fn update(error: &UpdateError) -> Option<String> {
              `releases = \"fall-back\"` of the policy brings back"
                 .to_owned(),
         ),
-        UpdateError::CachedRoot(_) | UpdateError::LostRoot { .. } => Some(
+        UpdateError::CachedRoot(_) | UpdateError::Forgotten(_) | UpdateError::LostRoot { .. } => Some(
             "the cache of this collection is damaged; `countersign trust repin REF` shows the published root key, to compare with the \
              publisher, before it is trusted anew"
                 .to_owned(),
@@ -281,6 +281,10 @@ fn publisher(error: &PublisherError) -> Option<String> {
         ),
         PublisherError::StillSigned { .. } => Some(
             "revoke it where that role's key is, or have the owner of the repository do it".to_owned(),
+        ),
+        PublisherError::ExpiredRemains { .. } => Some(
+            "an old export says what was meant then; if this was the newest, `countersign repo import --renew-expired` signs it anew"
+                .to_owned(),
         ),
         PublisherError::NoRootKeys { .. } => Some(
             "whoever keeps the root key does this, or brings it here (`countersign key import`): it signs every change of keys. Several \

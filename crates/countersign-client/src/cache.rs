@@ -121,7 +121,7 @@ pub enum Stored {
     Overtaken,
 }
 
-/// A file in the cache that cannot be used. It is fetched again.
+/// A file in the cache that cannot be used. It is fetched again, unless nothing else remembers which root was trusted.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
 #[error("`{file}` in the cache {problem}")]
 pub struct CacheDamage {
@@ -129,6 +129,13 @@ pub struct CacheDamage {
     pub file: String,
     /// What is wrong, as the end of a sentence.
     pub problem: String,
+}
+
+impl CacheDamage {
+    /// Whether the file is one that says which root was trusted.
+    pub fn is_of_memory(&self) -> bool {
+        matches!(self.file.as_str(), "metadata/root.json" | "seen.json")
+    }
 }
 
 /// A cache that cannot be read or written.

@@ -5,13 +5,18 @@
 //! <trust dir>/tuf/<gun>/metadata/targets/<delegation>.json
 //! <trust dir>/tuf/<gun>/seen.json       the versions seen
 //! <trust dir>/tuf/<gun>/metadata.next/  what takes the place of metadata and seen.json, where that was cut off
+//! <trust dir>/tuf/<gun>/confirmed.json  when a server last confirmed the timestamp
 //! <trust dir>/tuf/<gun>/rotations.json  replacements of keys that were begun
 //! <trust dir>/tuf/<gun>/proposal.json   the next edition, while it waits for signatures
 //! <trust dir>/tuf/<gun>/.lock           held while a process writes
 //! ```
 //!
-//! Docker and Notary read and write the same files. The modification time of `timestamp.json` is when a server last
-//! confirmed it.
+//! Docker and Notary read and write the same files below `metadata`. When a server last confirmed the timestamp is what
+//! `confirmed.json` says, or the modification time of `timestamp.json` where that is older: files that were copied or put back
+//! are no younger for it, and a cache that another program left says nothing of it.
+//!
+//! `root.json` and `seen.json` say whom the collection is trusted with, and cannot be had again from anybody: they are waited for
+//! until they are on the disk.
 //!
 //! Source: notary `storage/filestore.go`; reference behaviour 7.1.
 
@@ -34,11 +39,14 @@ mod replace;
 
 const METADATA: &str = "metadata";
 const SEEN: &str = "seen.json";
+const CONFIRMED: &str = "confirmed.json";
 const ROTATIONS: &str = "rotations.json";
 const PROPOSAL: &str = "proposal.json";
 const LOCK: &str = ".lock";
 /// Largest `seen.json`, in bytes: a role takes some 300.
 const SEEN_BYTES: u64 = 4 << 20;
+/// Largest `confirmed.json`, in bytes: a time.
+const CONFIRMED_BYTES: u64 = 64;
 /// Largest `rotations.json`, in bytes.
 const ROTATIONS_BYTES: u64 = 1 << 20;
 
@@ -152,7 +160,9 @@ fn load(trust_dir: &Path, gun: &Gun, roles: &[RoleName], limits: &Limits) -> Res
             Some(Content::Bytes(bytes, _)) if bytes.iter().all(|byte| *byte == 0) => damaged("is empty"),
             Some(Content::Bytes(bytes, modified)) => {
                 if *role == TopRole::Timestamp {
-                    cached.confirmed = modified.and_then(date_time);
+                    let noted = read_confirmed(&collection)?;
+                    cached.confirmed =
+                        noted.zip(modified.and_then(date_time)).map(|(noted, at)| noted.min(at));
                 }
                 cached.files.insert(role.clone(), Bytes::from(bytes));
             }
@@ -166,13 +176,14 @@ fn load(trust_dir: &Path, gun: &Gun, roles: &[RoleName], limits: &Limits) -> Res
 fn store(trust_dir: &Path, gun: &Gun, update: &CacheUpdate) -> Result<Stored, CacheError> {
     let modified = update.confirmed.and_then(system_time);
     if update.files.is_empty() && update.seen == update.basis {
-        // Only the confirmation is new, and nothing depends on it.
-        let metadata = Directory::open(trust_dir)?
-            .map(|base| base.descend(&format!("{}/{METADATA}", below(gun))))
-            .transpose()?
-            .flatten();
-        if let (Some(metadata), Some(modified)) = (metadata, modified) {
-            metadata.touch("timestamp.json", modified);
+        // Only the confirmation is new, and a lost one does no harm: nothing is waited for.
+        let collection =
+            Directory::open(trust_dir)?.map(|base| base.descend(&below(gun))).transpose()?.flatten();
+        if let Some(collection) = collection {
+            note_confirmed(&collection, update.confirmed)?;
+            if let (Some(metadata), Some(modified)) = (collection.descend(METADATA)?, modified) {
+                metadata.touch("timestamp.json", modified);
+            }
         }
         return Ok(Stored::Done);
     }
@@ -188,9 +199,10 @@ fn store(trust_dir: &Path, gun: &Gun, update: &CacheUpdate) -> Result<Stored, Ca
     if let Some(modified) = modified {
         metadata.touch("timestamp.json", modified);
     }
+    note_confirmed(&collection, update.confirmed)?;
     if seen != update.seen {
         let text = serde_json::to_vec(&update.seen).unwrap_or_default();
-        collection.write(SEEN, &text)?;
+        collection.write_durably(SEEN, &text)?;
     }
     Ok(Stored::Done)
 }
@@ -203,7 +215,11 @@ fn write_files<'a>(
     for (role, bytes) in files {
         let (directory, name) = place(role);
         let directory = metadata.descend_or_create(directory.unwrap_or("."))?;
-        directory.write(&name, bytes)?;
+        if *role == TopRole::Root {
+            directory.write_durably(&name, bytes)?;
+        } else {
+            directory.write(&name, bytes)?;
+        }
     }
     Ok(())
 }
@@ -217,6 +233,7 @@ fn forget(trust_dir: &Path, gun: &Gun) -> Result<(), CacheError> {
         remove_tree(&collection.path().join(METADATA))?;
     }
     collection.remove(ROTATIONS)?;
+    collection.remove(CONFIRMED)?;
     collection.remove(SEEN)
 }
 
@@ -247,6 +264,14 @@ fn proposal(trust_dir: &Path, gun: &Gun, max_bytes: u64) -> Result<Option<Bytes>
     })
 }
 
+/// When a server last confirmed the timestamp, as it was noted here; `None` where it was not, or cannot be read.
+fn read_confirmed(collection: &Directory) -> Result<Option<DateTime>, CacheError> {
+    Ok(match collection.read(CONFIRMED, CONFIRMED_BYTES)? {
+        Some(Content::Bytes(bytes, _)) => serde_json::from_slice(&bytes).ok(),
+        _ => None,
+    })
+}
+
 fn keep_proposal(trust_dir: &Path, gun: &Gun, proposal: Option<&[u8]>) -> Result<(), CacheError> {
     let collection = Directory::create(trust_dir)?.descend_or_create(&below(gun))?;
     let _lock = collection.lock(LOCK)?;
@@ -254,6 +279,11 @@ fn keep_proposal(trust_dir: &Path, gun: &Gun, proposal: Option<&[u8]>) -> Result
         Some(proposal) => collection.write(PROPOSAL, proposal),
         None => collection.remove(PROPOSAL),
     }
+}
+
+fn note_confirmed(collection: &Directory, confirmed: Option<DateTime>) -> Result<(), CacheError> {
+    let Some(confirmed) = confirmed else { return Ok(()) };
+    collection.write(CONFIRMED, &serde_json::to_vec(&confirmed).unwrap_or_default())
 }
 
 /// The versions seen, or why they cannot be read.
@@ -293,4 +323,41 @@ fn date_time(time: SystemTime) -> Option<DateTime> {
 fn system_time(time: DateTime) -> Option<SystemTime> {
     let nanos = u64::try_from(time.unix_nanoseconds()).ok()?;
     SystemTime::UNIX_EPOCH.checked_add(Duration::from_nanos(nanos))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::directory::SYNCS;
+
+    fn syncs(trust_dir: &Path, update: &CacheUpdate) -> usize {
+        let before = SYNCS.get();
+        let gun: Gun = "example.com/app".parse().expect("a GUN");
+        assert_eq!(store(trust_dir, &gun, update).expect("stored"), Stored::Done);
+        SYNCS.get() - before
+    }
+
+    /// A file or a directory each; what is verified again and can be fetched is not waited for.
+    #[test]
+    fn root_and_seen_are_waited_for_and_a_warm_lookup_waits_for_nothing() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let confirmed = "2026-01-02T03:04:05Z".parse().ok();
+        let digest = countersign_core::digest::Digest::sha256(b"").to_string();
+        let seen = format!(r#"{{"root":{{"version":1,"sha256":"{digest}","signers":[]}}}}"#);
+        let seen: Seen = serde_json::from_str(&seen).expect("a record");
+        let file = |role: TopRole| (RoleName::from(role), Bytes::from_static(b"{}"));
+        let update = |files, basis: &Seen, seen: &Seen| CacheUpdate {
+            files,
+            basis: basis.clone(),
+            seen: seen.clone(),
+            confirmed,
+        };
+        let none = Seen::default();
+        // `tuf`, two segments of the name, and `metadata`; root and its directory; seen and its directory.
+        let first = update(vec![file(TopRole::Targets), file(TopRole::Root)], &none, &seen);
+        assert_eq!(syncs(dir.path(), &first), 4 + 2 + 2);
+        assert_eq!(syncs(dir.path(), &update(vec![], &seen, &seen)), 0);
+        assert_eq!(syncs(dir.path(), &update(vec![file(TopRole::Timestamp)], &seen, &seen)), 0);
+        assert_eq!(syncs(dir.path(), &update(vec![], &seen, &none)), 2);
+    }
 }

@@ -113,13 +113,29 @@ impl Directory {
 
     /// Puts a file in place under `name`, whole or not at all, whenever this process is killed.
     ///
-    /// It is not waited for until it is on the disk: what is written here is verified when it is read, and a power failure
-    /// loses nothing that cannot be fetched again. Waiting would cost a lookup more than all the rest of it.
+    /// It is not waited for until it is on the disk: for what is verified when it is read, and can be fetched again. Waiting would
+    /// cost a lookup more than all the rest of it.
     pub(crate) fn write(&self, name: &str, bytes: &[u8]) -> Result<(), CacheError> {
+        self.write_then(name, bytes, |_| Ok(()))
+    }
+
+    /// As [`write`](Self::write), and waits until it is on the disk: a power failure leaves the old file or the new one.
+    pub(crate) fn write_durably(&self, name: &str, bytes: &[u8]) -> Result<(), CacheError> {
+        self.write_then(name, bytes, sync)?;
+        self.sync()
+    }
+
+    fn write_then(
+        &self,
+        name: &str,
+        bytes: &[u8],
+        written: impl FnOnce(&File) -> io::Result<()>,
+    ) -> Result<(), CacheError> {
         let temporary = temporary_name(name);
         let failed = |source| io_error("write", &self.path.join(name), source);
         let placed = self.create_file(&temporary).and_then(|mut file| {
             file.write_all(bytes)
+                .and_then(|()| written(&file))
                 .and_then(|()| Ok(at::renameat(&self.fd, &temporary, &self.fd, name)?))
                 .map_err(failed)
         });
@@ -127,6 +143,12 @@ impl Directory {
             let _ = at::unlinkat(&self.fd, &temporary, AtFlags::empty());
         }
         placed
+    }
+
+    /// Waits until the names in it are on the disk.
+    fn sync(&self) -> Result<(), CacheError> {
+        let failed = |source| io_error("write", &self.path, source);
+        self.fd.try_clone().and_then(|fd| sync(&File::from(fd))).map_err(failed)
     }
 
     /// Makes a file that will be put in place under `name` later; gives the name that it has until then.
@@ -266,13 +288,29 @@ impl Directory {
         let path = self.path.join(name);
         match at::mkdirat(&self.fd, name, Mode::RWXU) {
             // The umask may have taken even the owner's rights.
-            Ok(()) => at::chmodat(&self.fd, name, Mode::RWXU, AtFlags::empty())
-                .map_err(|error| refused("create", &path, error))?,
+            Ok(()) => {
+                at::chmodat(&self.fd, name, Mode::RWXU, AtFlags::empty())
+                    .map_err(|error| refused("create", &path, error))?;
+                self.sync()?;
+            }
             Err(Errno::EXIST) => {}
             Err(error) => return Err(refused("create", &path, error)),
         }
         self.child(name)?.ok_or_else(|| io_error("open", &path, io::ErrorKind::NotFound.into()))
     }
+}
+
+/// Waits until a file or a directory is on the disk.
+fn sync(file: &File) -> io::Result<()> {
+    #[cfg(test)]
+    SYNCS.set(SYNCS.get() + 1);
+    file.sync_all()
+}
+
+#[cfg(test)]
+thread_local! {
+    /// How often this thread waited for the disk.
+    pub(crate) static SYNCS: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
 }
 
 /// Removes the directory `path` with all that is in it; one that isn't there is fine.

@@ -17,11 +17,36 @@ use thiserror::Error;
 
 use crate::cache::{Cache, CacheError};
 
-/// Largest `manifest.json` of an export, in bytes.
-const MANIFEST_BYTES: u64 = 64 << 20;
 const MANIFEST: &str = "manifest.json";
 /// The format of exports that is read.
 const FORMAT: u32 = 1;
+
+/// How much of an export is read at most.
+#[derive(Clone, Debug)]
+pub struct RemainsLimits {
+    /// Largest archive, in bytes. Default 1.25 GiB: the most that is exported, with the archive's own headers.
+    pub archive_bytes: u64,
+    /// Most entries of the archive. Default 1,000,000.
+    pub entries: usize,
+    /// Largest `manifest.json`, in bytes. Default 64 MiB.
+    pub manifest_bytes: u64,
+    /// Most bytes of current files in all. Default 1 GiB, the most that is exported.
+    pub current_bytes: u64,
+    /// Bounds on each file, and on how many delegations a collection has.
+    pub metadata: Limits,
+}
+
+impl Default for RemainsLimits {
+    fn default() -> Self {
+        Self {
+            archive_bytes: 5 << 28,
+            entries: 1_000_000,
+            manifest_bytes: 64 << 20,
+            current_bytes: 1 << 30,
+            metadata: Limits::default(),
+        }
+    }
+}
 
 /// The current files of a collection, as they were found.
 #[derive(Clone, Debug)]
@@ -36,23 +61,27 @@ impl Remains {
     /// Reads the current files of the export at `path`. Blocks.
     ///
     /// # Errors
-    /// [`RemainsError`]: it is no export, or a file in it is larger than `limits` allows.
-    pub fn of_export(path: &Path, limits: &Limits) -> Result<Self, RemainsError> {
-        let manifest = manifest(path)?;
+    /// [`RemainsError`]: it is no export, or there is more of something than `limits` allows.
+    pub fn of_export(path: &Path, limits: &RemainsLimits) -> Result<Self, RemainsError> {
+        let manifest = manifest(path, limits)?;
         if manifest.format != FORMAT {
             return Err(RemainsError::Format { found: manifest.format });
         }
         let current = manifest.files.into_iter().filter(|file| file.current);
         let wanted: BTreeMap<_, _> = current.map(|file| (file.path, file.role)).collect();
-        let mut files = BTreeMap::new();
-        let mut archive = tar::Archive::new(File::open(path).map_err(RemainsError::Read)?);
-        for entry in archive.entries().map_err(RemainsError::Read)? {
-            let mut entry = entry.map_err(RemainsError::Read)?;
-            let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
-            let Some(role) = wanted.get(&name) else { continue };
-            let bytes = bounded(&mut entry, limits.file_bytes(role.top()), &name)?;
-            files.insert(role.clone(), Bytes::from(bytes));
+        let most = limits.metadata.delegations + TopRole::ALL.len();
+        if wanted.len() > most {
+            return Err(RemainsError::Many { what: "current files", max: most as u64 });
         }
+        let (mut files, mut left) = (BTreeMap::new(), limits.current_bytes);
+        entries(path, limits, |name, entry| {
+            let Some(role) = wanted.get(name) else { return Ok(None::<()>) };
+            let bytes = bounded(entry, limits.metadata.file_bytes(role.top()), name)?;
+            let many = RemainsError::Many { what: "bytes of current files", max: limits.current_bytes };
+            left = left.checked_sub(bytes.len() as u64).ok_or(many)?;
+            files.insert(role.clone(), Bytes::from(bytes));
+            Ok(None)
+        })?;
         Self::with_root(manifest.gun, files)
     }
 
@@ -94,16 +123,44 @@ fn delegated(role: &RoleName, bytes: &Bytes, limits: &Limits) -> Vec<RoleName> {
     file.map(|file| file.delegations.roles.into_iter().map(|role| role.name).collect()).unwrap_or_default()
 }
 
-fn manifest(path: &Path) -> Result<Manifest, RemainsError> {
-    let mut archive = tar::Archive::new(File::open(path).map_err(RemainsError::Read)?);
-    for entry in archive.entries().map_err(RemainsError::Read)? {
+fn manifest(path: &Path, limits: &RemainsLimits) -> Result<Manifest, RemainsError> {
+    let found = entries(path, limits, |name, entry| {
+        if name != MANIFEST {
+            return Ok(None);
+        }
+        let bytes = bounded(entry, limits.manifest_bytes, MANIFEST)?;
+        serde_json::from_slice(&bytes).map(Some).map_err(RemainsError::Manifest)
+    })?;
+    found.ok_or(RemainsError::NoExport)
+}
+
+/// Shows `visit` every entry of the archive, until it has found something.
+fn entries<T>(
+    path: &Path,
+    limits: &RemainsLimits,
+    mut visit: impl FnMut(&str, &mut tar::Entry<'_, io::Take<File>>) -> Result<Option<T>, RemainsError>,
+) -> Result<Option<T>, RemainsError> {
+    let file = File::open(path).map_err(RemainsError::Read)?;
+    let many = |what, max| RemainsError::Many { what, max };
+    if file.metadata().map_err(RemainsError::Read)?.len() > limits.archive_bytes {
+        return Err(many("bytes", limits.archive_bytes));
+    }
+    let mut archive = tar::Archive::new(file.take(limits.archive_bytes));
+    for (count, entry) in archive.entries().map_err(RemainsError::Read)?.enumerate() {
+        if count >= limits.entries {
+            return Err(many("entries", limits.entries as u64));
+        }
         let mut entry = entry.map_err(RemainsError::Read)?;
-        if *entry.path_bytes() == *MANIFEST.as_bytes() {
-            let bytes = bounded(&mut entry, MANIFEST_BYTES, MANIFEST)?;
-            return serde_json::from_slice(&bytes).map_err(RemainsError::Manifest);
+        let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
+        // A sparse one is as long as it says, whatever is in the archive. No export has any.
+        if entry.header().entry_type().is_gnu_sparse() {
+            return Err(RemainsError::Sparse { file: name });
+        }
+        if let Some(found) = visit(&name, &mut entry)? {
+            return Ok(Some(found));
         }
     }
-    Err(RemainsError::NoExport)
+    Ok(None)
 }
 
 fn bounded(entry: &mut impl io::Read, max: u64, name: &str) -> Result<Vec<u8>, RemainsError> {
@@ -156,6 +213,20 @@ pub enum RemainsError {
         file: String,
         /// Most bytes that are read.
         max: u64,
+    },
+    /// There is more of something than any export has.
+    #[error("it has more than {max} {what}")]
+    Many {
+        /// What there is too much of.
+        what: &'static str,
+        /// Most that is read.
+        max: u64,
+    },
+    /// An entry that says how long it is, and is not.
+    #[error("`{}` in it is a sparse file, and no export has one", file.escape_default())]
+    Sparse {
+        /// The file.
+        file: String,
     },
     /// There is no root.
     #[error("there is no root of `{gun}`, and without it nothing can be done")]

@@ -38,7 +38,7 @@ use crate::updater::{OfflineUse, Refreshed, Roles, UpdateError, Updater, Warning
 
 pub use ceremony::RootChange;
 pub use error::PublisherError;
-pub use import::Imported;
+pub use import::{Expired, Imported};
 pub use outcome::{Initialised, Published, SignedOutcome, TagToSign};
 pub use preview::{DelegationChange, KeysChange, Preview, Signing, TagChange, Terms};
 pub use proposal::{Approval, Opened, Proposed, Shared};

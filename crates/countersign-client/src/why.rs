@@ -187,6 +187,7 @@ fn role_at_fault(error: &UpdateError) -> Option<RoleName> {
         UpdateError::NoTrustData { .. }
         | UpdateError::LostRoot { .. }
         | UpdateError::CachedRoot(_)
+        | UpdateError::Forgotten(_)
         | UpdateError::FirstUse { .. }
         | UpdateError::RootRotations { .. } => Some(TopRole::Root.into()),
         UpdateError::Unreachable { cached, .. } => {

@@ -18,7 +18,7 @@ use zeroize::Zeroizing;
 
 pub use self::passphrase::Passphrase;
 pub use self::pbes2::{MAX_ROUNDS, ROUNDS};
-pub use self::sealed::{MAX_BUNDLE_BYTES, SealedKey, first, split};
+pub use self::sealed::{MAX_BUNDLE_BYTES, MAX_BUNDLE_ROUNDS, SealedKey, first, split};
 use crate::key::{KeyError, KeyType};
 use crate::name::Gun;
 use crate::pem::{self, Block, PemError};

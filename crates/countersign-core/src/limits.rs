@@ -15,6 +15,8 @@ pub struct Limits {
     pub targets_bytes: u64,
     /// Most signatures on one file. Default 1,024.
     pub signatures: usize,
+    /// Most signatures of one file that are verified, each over the whole file; further ones count for nothing. Default 64.
+    pub verifications: usize,
     /// Most root rotations followed in one update. Default 1,024.
     pub root_rotations: usize,
     /// Most delegated roles declared by one file, and most loaded in one update. Default 1,024.
@@ -41,6 +43,7 @@ impl Default for Limits {
             snapshot_bytes: 16 << 20,
             targets_bytes: 100 << 20,
             signatures: 1024,
+            verifications: 64,
             root_rotations: 1024,
             delegations: 1024,
         }

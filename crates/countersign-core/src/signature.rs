@@ -87,7 +87,8 @@ impl RoleKeys {
     /// Verifies a file: enough distinct keys signed its message, and it is a document of type `T`.
     ///
     /// Distinct means distinct bare keys: one key in two certificates is one key (TUF 1.0.34 §5.3.4). A signature by a key
-    /// that is not listed, or by a method that does not fit its key, counts for nothing.
+    /// that is not listed, or by a method that does not fit its key, counts for nothing; and so does any by a listed key after
+    /// [`Limits::verifications`](crate::limits::Limits::verifications) were verified, which only a role of more keys can have.
     ///
     /// # Errors
     /// - [`SignatureError::None`], [`SignatureError::Threshold`]: too few keys signed.
@@ -131,12 +132,17 @@ impl RoleKeys {
     pub fn valid_signers(&self, envelope: &Envelope) -> Result<BTreeSet<KeyId>, SignatureError> {
         let mut seen = BTreeSet::new();
         let mut signers = BTreeSet::new();
+        let mut left = envelope.verifications();
         for signature in envelope.signatures() {
             if !seen.insert(signature.keyid.as_str()) {
                 return Err(SignatureError::RepeatedKeyId(signature.keyid.clone()));
             }
             let Some((canonical, key)) = self.key_of(signature) else { continue };
-            if !signers.contains(&canonical) && accepts(key, signature, envelope.message()) {
+            if left == 0 || signers.contains(&canonical) {
+                continue;
+            }
+            left -= 1;
+            if accepts(key, signature, envelope.message()) {
                 signers.insert(canonical);
             }
         }

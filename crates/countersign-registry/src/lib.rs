@@ -6,6 +6,7 @@ pub mod credentials;
 pub mod descriptor;
 pub mod http;
 pub mod manifest;
+mod members;
 pub mod reference;
 pub mod store;
 pub mod transfer;

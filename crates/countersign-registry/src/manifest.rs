@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::descriptor::{Descriptor, media_type};
+use crate::members;
 
 /// Largest manifest or index, in bytes.
 ///
@@ -39,7 +40,9 @@ impl Manifest {
     /// - [`ManifestError::UnknownType`]: neither manifest nor index, of OCI or of Docker.
     /// - [`ManifestError::TypeMismatch`]: the document calls itself something else.
     /// - [`ManifestError::Ambiguous`]: it has the fields of both a manifest and an index.
-    /// - [`ManifestError::Large`], [`ManifestError::Schema`], [`ManifestError::Json`]: what they say.
+    /// - [`ManifestError::Json`]: it is not the JSON of one, or a member's name differs in case only from one that means something,
+    ///   so that Go's readers would take it for that.
+    /// - [`ManifestError::Large`], [`ManifestError::Schema`]: what they say.
     ///
     /// Source: CVE-2021-41190; OCI image specification, "Image Manifest".
     pub fn parse(media_type: &str, bytes: Bytes) -> Result<Self, ManifestError> {
@@ -52,6 +55,7 @@ impl Manifest {
         }
         let outline: Outline = serde_json::from_slice(&bytes)?;
         outline.verify(declared)?;
+        members::MANIFEST.admit(&bytes)?;
         let content = if media_type::is_index(declared) {
             Content::Index(Box::new(serde_json::from_slice(&bytes)?))
         } else {
@@ -252,6 +256,36 @@ mod tests {
         assert!(matches!(parse(media_type::OCI_INDEX, twice), Err(ManifestError::Json(_))));
         let no_config = r#"{"schemaVersion":2,"layers":[]}"#;
         assert!(matches!(parse(media_type::OCI_MANIFEST, no_config), Err(ManifestError::Json(_))));
+    }
+
+    /// Go takes a member in any case for the field, and the last of two for the one that counts.
+    #[test]
+    fn member_in_another_case_is_refused_at_every_depth() {
+        let item = format!(r#"{{"platform":{{"os":"linux","architecture":"arm"}},{}"#, &EMPTY[1..]);
+        let image = format!(
+            r#"{{"schemaVersion":2,"config":{EMPTY},"layers":[{EMPTY}],"annotations":{{"Layers":"x"}},"Unknown":1}}"#
+        );
+        let index = format!(r#"{{"schemaVersion":2,"manifests":[{item}],"data":[1.5,null,true]}}"#);
+        assert!(parse(media_type::OCI_MANIFEST, &image).is_ok());
+        assert!(parse(media_type::OCI_INDEX, &index).is_ok());
+        for (kind, text, of, added) in [
+            (media_type::OCI_MANIFEST, &image, r#"{"schemaVersion""#, r#""Layers":[],"#),
+            (media_type::OCI_MANIFEST, &image, r#"{"schemaVersion""#, r#""layer\u017f":[],"#),
+            (media_type::OCI_MANIFEST, &image, r#"{"schemaVersion""#, r#""Manifests":[],"#),
+            (media_type::OCI_MANIFEST, &image, r#"{"schemaVersion""#, r#""SchemaVersion":1,"#),
+            (media_type::OCI_MANIFEST, &image, r#"{"mediaType""#, r#""Digest":"sha256:00","#),
+            (media_type::OCI_MANIFEST, &image, r#"{"mediaType""#, r#""data":"eA==","data":"eQ==","#),
+            (media_type::OCI_INDEX, &index, r#"{"schemaVersion""#, r#""MANIFESTS":[],"#),
+            (media_type::OCI_INDEX, &index, r#"{"schemaVersion""#, r#""Config":{},"#),
+            (media_type::OCI_INDEX, &index, r#"{"platform""#, r#""SIZE":1,"#),
+            (media_type::OCI_INDEX, &index, r#"{"os""#, r#""Architecture":"amd64","#),
+            (media_type::OCI_INDEX, &index, r#"{"os""#, r#""OS":"windows","#),
+        ] {
+            let changed = text.replacen(of, &format!("{{{added}{}", &of[1..]), 1);
+            assert_ne!(changed, *text);
+            let outcome = parse(kind, &changed);
+            assert!(matches!(outcome, Err(ManifestError::Json(_))), "{added}: {outcome:?}");
+        }
     }
 
     #[test]

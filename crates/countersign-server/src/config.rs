@@ -29,6 +29,7 @@
 //! parts = 1024
 //! uploads = 8
 //! connections = 4096
+//! pending_keys = 10000                # of collections of which nothing is published
 //!
 //! [caching]
 //! current_metadata = 300              # max-age in seconds; 0 forbids caching
@@ -56,6 +57,7 @@ use thiserror::Error;
 
 use crate::keys::KeyAlgorithm;
 use crate::keys::seal::Secret;
+use crate::storage::PendingKeys;
 
 const DAY: u64 = 86_400;
 
@@ -138,6 +140,9 @@ pub struct ServerLimits {
     pub uploads: usize,
     /// Most connections at once. Default 4,096.
     pub connections: usize,
+    /// Most keys of collections of which nothing is published. Default 10,000; see
+    /// [`PendingKeys`](crate::storage::PendingKeys).
+    pub pending_keys: u32,
 }
 
 /// Max-age of what is served, in seconds, at most a year; 0 forbids caching.
@@ -201,6 +206,7 @@ impl Config {
                 parts: 1024,
                 uploads: 8,
                 connections: 4096,
+                pending_keys: PendingKeys::default().most,
             },
             caching: Caching { current_metadata: 300, consistent_metadata: 2_592_000 },
             deadlines: Deadlines {

@@ -25,7 +25,7 @@ use crate::secret::{self, SecretError};
 use crate::serve::Listener;
 use crate::service::{BATCH, Parts, ServiceError, TrustService};
 use crate::storage::sqlite::SqliteStorage;
-use crate::storage::{KeyStorage, StorageError};
+use crate::storage::{KeyStorage, PendingKeys, StorageError};
 use crate::tls;
 
 /// Longest and shortest time between two looks at what wants to be renewed.
@@ -108,7 +108,8 @@ async fn open(
     let secret = secret::load(&config.secret, may_make).await?;
     let rows: Arc<dyn KeyStorage> = Arc::new(storage.clone());
     let signing = EmbeddedSigning::new(rows, secret, config.key_algorithm, Arc::clone(clock)).await?;
-    Ok((storage, Arc::new(signing)))
+    let pending = PendingKeys { most: config.limits.pending_keys, ..PendingKeys::default() };
+    Ok((storage, Arc::new(signing.with_pending(pending))))
 }
 
 /// Renews what is due, again and again, until the server stops.

@@ -41,6 +41,7 @@ const TLS: &str = "unable to configure TLS: ";
 pub(super) struct Face {
     line: Line,
     settings: Settings,
+    system_policy: PathBuf,
     now: DateTime,
     keys: OnceLock<Arc<DirKeyStore>>,
 }
@@ -49,8 +50,14 @@ impl Face {
     /// Reads what the command depends on.
     pub(super) fn load(line: Line) -> Outcome<Self> {
         let home = crate::variable("HOME").filter(|home| !home.is_empty()).map(PathBuf::from);
-        let settings = Settings::load(&line, home.as_deref())?;
-        Ok(Self { line, settings, now: time::now(), keys: OnceLock::new() })
+        Self::load_from(line, home.as_deref(), Path::new(crate::SYSTEM_POLICY))
+    }
+
+    /// As [`Face::load`], for somebody else's home and system.
+    fn load_from(line: Line, home: Option<&Path>, system_policy: &Path) -> Outcome<Self> {
+        let settings = Settings::load(&line, home)?;
+        let system_policy = system_policy.to_owned();
+        Ok(Self { line, settings, system_policy, now: time::now(), keys: OnceLock::new() })
     }
 
     /// The command line.
@@ -93,7 +100,7 @@ impl Face {
 
     /// What brings a collection up to date.
     pub(super) fn updater(&self, gun: &Gun, access: Access) -> Outcome<Updater> {
-        let policy = Policy::of_system_with(Path::new(crate::SYSTEM_POLICY), self.settings.pinning(gun)?);
+        let policy = Policy::of_system_with(&self.system_policy, self.settings.pinning(gun)?);
         let policy = policy.map_err(|error| Fatal::of(&error))?;
         let decision = policy.decide(gun);
         if access == Access::Pull {
@@ -196,5 +203,59 @@ fn decoded(variable: &str) -> Result<Credentials, &'static str> {
         Some(("", _)) => Err("Authentication string with zero-length username"),
         Some((username, password)) => Ok(Credentials::password(username, password.trim().to_owned())),
         None => Err("Malformatted authentication string; format must be username:password"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::verbs::NOTARY;
+    use super::*;
+
+    /// Somebody with a trust server of their own, on a system with this policy.
+    fn face(dir: &Path, policy: Option<&str>) -> Face {
+        let config = r#"{"remote_server":{"url":"https://own.example:4443"}}"#;
+        fs::create_dir_all(dir.join(".notary")).expect("a directory");
+        fs::write(dir.join(".notary/config.json"), config).expect("a file");
+        let system = dir.join("policy.toml");
+        if let Some(policy) = policy {
+            fs::write(&system, policy).expect("a file");
+        }
+        let line =
+            Line::read(&NOTARY, vec!["list".to_owned(), "example.com/app".to_owned()]).expect("a line");
+        Face::load_from(line, Some(dir), &system).expect("a face")
+    }
+
+    fn updater(policy: Option<&str>, access: Access) -> Outcome<Updater> {
+        let dir = tempfile::tempdir().expect("a directory");
+        let face = face(dir.path(), policy);
+        face.updater(&face.gun()?, access)
+    }
+
+    #[test]
+    fn systems_policy_names_the_trust_server() {
+        let server = |policy| updater(policy, Access::Pull).expect("an updater").remote().server().to_owned();
+        assert!(server(None).contains("own.example"), "{}", server(None));
+        let rule = "[[rule]]\nmatch = \"example.com/*\"\ntrust_server = \"https://site.example\"\n";
+        assert!(server(Some(rule)).contains("site.example"), "{}", server(Some(rule)));
+        let other = rule.replace("example.com/*", "example.org/*");
+        assert!(server(Some(&other)).contains("own.example"), "{}", server(Some(&other)));
+    }
+
+    #[test]
+    fn collection_that_the_systems_policy_refuses_is_not_asked_for() {
+        let rule = "[[rule]]\nmatch = \"example.com/*\"\ntrust = \"refused\"\n";
+        let refused = updater(Some(rule), Access::Pull).err().expect("refused");
+        assert!(refused.text.contains("is refused by"), "{}", refused.text);
+        // Who publishes pulls nothing.
+        updater(Some(rule), Access::Push).expect("an updater");
+        updater(Some(&rule.replace("example.com", "example.org")), Access::Pull).expect("an updater");
+    }
+
+    #[test]
+    fn releases_fall_back_as_notarys_do_unless_the_systems_policy_says_otherwise() {
+        let releases = |policy| updater(policy, Access::Pull).expect("an updater").settings().releases;
+        assert_eq!(releases(None), Releases::MayFallBack);
+        assert_eq!(releases(Some("releases = \"require\"\n")), Releases::Required);
+        assert_eq!(releases(Some("releases = \"fall-back\"\n")), Releases::MayFallBack);
     }
 }

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use countersign_core::name::Gun;
 
-use super::{LOCK, METADATA, SEEN, below, system_time, write_files};
+use super::{LOCK, METADATA, SEEN, below, note_confirmed, system_time, write_files};
 use crate::cache::{CacheBeginning, CacheError};
 use crate::directory::{Directory, remove_tree};
 
@@ -27,7 +27,8 @@ pub(super) fn replace(trust_dir: &Path, gun: &Gun, beginning: &CacheBeginning) -
     if let Some(modified) = system_time(beginning.confirmed) {
         unfinished.touch("timestamp.json", modified);
     }
-    unfinished.write(SEEN, &serde_json::to_vec(&beginning.seen).unwrap_or_default())?;
+    unfinished.write_durably(SEEN, &serde_json::to_vec(&beginning.seen).unwrap_or_default())?;
+    note_confirmed(&collection, Some(beginning.confirmed))?;
     collection.place(UNFINISHED, NEXT)?;
     finish(&collection)
 }

@@ -17,15 +17,18 @@ use super::{KeyInQuestion, PassphraseError};
 /// talk on standard error.
 pub const COMMAND: &str = "COUNTERSIGN_PASSPHRASE_COMMAND";
 
-/// How long a command may take: it may have to ask a person.
+/// How long a command may take, to its end and to the end of its answer: it may have to ask a person.
 const DEADLINE: Duration = Duration::from_mins(5);
 
 /// A command that gives passphrases. It does not print: there may be a secret in it.
-pub(super) struct PassphraseCommand(String);
+pub(super) struct PassphraseCommand {
+    line: String,
+    deadline: Duration,
+}
 
 impl PassphraseCommand {
     pub(super) fn new(line: String) -> Self {
-        Self(line)
+        Self { line, deadline: DEADLINE }
     }
 
     /// Asks for the passphrase of a key.
@@ -42,11 +45,11 @@ impl PassphraseCommand {
         let failed = |problem: String| PassphraseError::Command { problem };
         let mut program = Command::new("sh");
         program
-            .args(["-c", &self.0])
+            .args(["-c", &self.line])
             .env("COUNTERSIGN_KEY_ID", id)
             .env("COUNTERSIGN_KEY_ROLE", role)
             .env("COUNTERSIGN_KEY_ALIAS", alias);
-        let answer = program::answer(&mut program, b"", DEADLINE).map_err(failed)?;
+        let answer = program::answer(&mut program, b"", self.deadline).map_err(failed)?;
         let text = std::str::from_utf8(&answer)
             .map_err(|_| failed("gave an answer that is not UTF-8".to_owned()))?;
         let text = text.strip_suffix('\n').map_or(text, |text| text.strip_suffix('\r').unwrap_or(text));
@@ -100,6 +103,16 @@ mod tests {
             let said = answer(line).expect_err(line).to_string();
             assert!(said.contains(problem), "{line}: {said}");
             assert!(!said.contains("secret"), "{said}");
+        }
+    }
+
+    #[test]
+    fn command_that_leaves_its_output_open_meets_the_deadline() {
+        for line in ["sleep 20 2>/dev/null & echo secret", "exec sleep 20"] {
+            let command = PassphraseCommand { line: line.to_owned(), deadline: Duration::from_millis(300) };
+            let said = command.of_other("backup", "keys.age").map(|said| said.passphrase);
+            let said = said.expect_err(line).to_string();
+            assert!(said.contains("did not end within"), "{line}: {said}");
         }
     }
 }

@@ -4,6 +4,8 @@ use countersign_core::author::{AuthorError, ProposalError};
 use countersign_core::certificate::CertificateError;
 use countersign_core::key::KeyId;
 use countersign_core::name::{Gun, RoleName, TargetName, TopRole};
+use countersign_core::number::MetaVersion;
+use countersign_core::time::DateTime;
 use countersign_core::trust::TrustError;
 use thiserror::Error;
 
@@ -147,6 +149,17 @@ pub enum PublisherError {
     MixedRemains {
         /// The role.
         role: RoleName,
+    },
+    /// What is left of a collection has expired.
+    #[error(
+        "what is left of `{gun}` has expired, and would be signed anew ({}); nothing was published",
+        ends(files)
+    )]
+    ExpiredRemains {
+        /// The collection.
+        gun: Gun,
+        /// What has: role, version, and when it did.
+        files: Vec<(RoleName, MetaVersion, DateTime)>,
     },
     /// There is nothing left of what a collection says.
     #[error("no targets file of `{0}` is left; nothing was published")]
@@ -294,6 +307,13 @@ fn change_text(file: Option<&str>) -> String {
 
 fn ids(keys: &[KeyId]) -> String {
     keys.iter().map(KeyId::to_string).collect::<Vec<_>>().join(" or ")
+}
+
+fn ends(files: &[(RoleName, MetaVersion, DateTime)]) -> String {
+    let end = |(role, version, expires): &(RoleName, MetaVersion, DateTime)| {
+        format!("`{role}` version {version} on {expires}")
+    };
+    files.iter().map(end).collect::<Vec<_>>().join(", ")
 }
 
 fn names(roles: &[RoleName]) -> String {

@@ -30,6 +30,16 @@ pub(super) const MAX_ROOTS: u64 = 1_000;
 /// The version of the first root that a server takes, if the collection is not at 1 still.
 pub(super) const FIRST: u64 = 2;
 
+/// What an import does with root, targets or delegations that have expired: signing them anew says once more what they say.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Expired {
+    /// Nothing is published.
+    #[default]
+    Refused,
+    /// They are signed anew, as far as their keys are here.
+    Renewed,
+}
+
 /// A collection that is published again.
 #[derive(Debug)]
 pub struct Imported {
@@ -51,12 +61,19 @@ impl Publisher {
     /// An import that was cut off goes on when it is run again.
     ///
     /// # Errors
-    /// - [`PublisherError::Remains`]: a file is not what its keys signed, or older than what was seen here.
+    /// - [`PublisherError::Remains`]: a file is not what its keys signed, is older than what this machine knows of the collection, or
+    ///   another one of that version.
+    /// - [`PublisherError::ExpiredRemains`]: files have expired, and `expired` does not say to sign them anew.
     /// - [`PublisherError::NoRootKeys`]: the root keys are not here. Nothing was published.
     /// - [`PublisherError::Exists`]: the server has the collection.
-    pub async fn import(&self, remains: &Remains, now: DateTime) -> Result<Imported, PublisherError> {
+    pub async fn import(
+        &self,
+        remains: &Remains,
+        expired: Expired,
+        now: DateTime,
+    ) -> Result<Imported, PublisherError> {
         let (begin, last) = self.versions(remains).await?;
-        let checked = self.checked(remains, now).await?;
+        let checked = self.checked(remains, expired, now).await?;
         if let Some(ended @ TrustError::NoLeaf { .. }) = checked.over {
             return Err(PublisherError::Remains(self.gun().clone(), ended));
         }

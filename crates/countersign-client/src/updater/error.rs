@@ -7,7 +7,7 @@ use countersign_core::time::DateTime;
 use countersign_core::trust::TrustError;
 use thiserror::Error;
 
-use crate::cache::CacheError;
+use crate::cache::{CacheDamage, CacheError};
 use crate::remote::{FetchError, RemoteFile};
 
 /// An update that did not end in trust. Whatever was trusted before is still in the cache, unchanged.
@@ -112,6 +112,9 @@ pub enum UpdateError {
     /// The cached root cannot be used, nothing else remembers which root was trusted, and no pin names one.
     #[error("the cached root cannot be used, and nothing else says which root was trusted")]
     CachedRoot(#[source] TrustError),
+    /// What remembers which root was trusted is there and cannot be read, and no pin names one.
+    #[error("{0}, and nothing else says which root was trusted; no other one was asked for")]
+    Forgotten(CacheDamage),
     /// There are more root versions than are followed.
     #[error("more than {limit} root versions follow the trusted one")]
     RootRotations {
@@ -143,6 +146,7 @@ impl UpdateError {
             Self::NoTrustData { .. }
             | Self::Untrusted(_)
             | Self::CachedRoot(_)
+            | Self::Forgotten(_)
             | Self::RootRotations { .. }
             | Self::FarExpiry { .. }
             | Self::Certificate { .. }

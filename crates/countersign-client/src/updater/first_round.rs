@@ -136,10 +136,13 @@ impl Run<'_> {
             self.environment.anchor.pin_rule(),
             Some(PinRule::Certificates(_) | PinRule::Authorities(_))
         );
-        match refusal {
-            // First use again would be trust in whoever answers now.
-            Some(refusal) if !is_pinned => Err(UpdateError::CachedRoot(refusal)),
-            _ => Ok(Base::First),
+        // First use again would be trust in whoever answers now.
+        let forgotten = self.cached.damage.iter().find(|damage| damage.is_of_memory());
+        match (refusal, forgotten) {
+            _ if is_pinned => Ok(Base::First),
+            (Some(refusal), _) => Err(UpdateError::CachedRoot(refusal)),
+            (None, Some(damage)) => Err(UpdateError::Forgotten(damage.clone())),
+            (None, None) => Ok(Base::First),
         }
     }
 

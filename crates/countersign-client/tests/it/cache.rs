@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use countersign_client::cache::{Cache, CacheError, CacheUpdate, Stored};
@@ -67,7 +68,7 @@ async fn layout_is_notarys_and_private() {
             );
         }
     }
-    assert_eq!(seen, 15);
+    assert_eq!(seen, 16);
 }
 
 #[tokio::test]
@@ -143,6 +144,78 @@ async fn damaged_root_without_memory_is_no_first_use() {
     asker.cache.put(asker.gun(), TopRole::Root.into(), Bytes::from_static(b"{}"));
     let error = asker.pull().await.expect_err("whoever answers now is not trusted");
     assert!(matches!(&error, UpdateError::CachedRoot(_)), "{error:?}");
+}
+
+/// What a power failure leaves of a file that was not on the disk yet, and what else no program writes.
+#[tokio::test]
+async fn memory_that_cannot_be_read_is_no_first_use() {
+    let (sim, other) = (Sim::new(), Sim::new());
+    for (root, seen) in [
+        (Some(""), None),
+        (Some("\0\0\0\0"), None),
+        (Some(""), Some("")),
+        (None, Some("")),
+        (None, Some("{")),
+        (None, Some("\0\0")),
+    ] {
+        let server = SimServer::with(&sim.files());
+        let dir = tempfile::tempdir().expect("a directory");
+        let updater = updater(&sim, &server, dir.path());
+        pull(&updater).await.expect("trusted");
+        let collection = dir.path().join("tuf/docker.io/library/app");
+        let damage = |file: &str, content: Option<&str>| {
+            let file = collection.join(file);
+            match content {
+                Some(content) => fs::write(file, content),
+                None => fs::remove_file(file),
+            }
+        };
+        damage("metadata/root.json", root).expect("damaged");
+        damage("seen.json", seen).expect("damaged");
+        // Somebody else's collection of the same name.
+        server.publish(&other.files());
+        for _ in 0..2 {
+            let error = pull(&updater).await.expect_err("whoever answers now is not trusted");
+            assert!(matches!(&error, UpdateError::Forgotten(_)), "{root:?} {seen:?}: {error:?}");
+            assert!(error.is_untrusted());
+        }
+        updater.cache().forget(&sim.gun).await.expect("forgotten");
+        pull(&updater).await.expect("met for the first time, as was wanted");
+    }
+}
+
+#[tokio::test]
+async fn what_is_noted_of_the_last_contact_outlasts_a_copy_of_the_cache() {
+    let sim = Sim::new();
+    let server = SimServer::with(&sim.files());
+    let dir = tempfile::tempdir().expect("a directory");
+    let updater = updater(&sim, &server, dir.path());
+    pull(&updater).await.expect("trusted");
+    let collection = dir.path().join("tuf/docker.io/library/app");
+    let confirmed = async || {
+        let roles = [TopRole::Timestamp.into()];
+        updater.cache().load(&sim.gun, &roles, &Limits::default()).await.expect("read").confirmed
+    };
+    assert_eq!(confirmed().await, Some(now()));
+    let modify = |seconds: i64| {
+        let at = now().plus_seconds(seconds).unix_seconds();
+        let at = SystemTime::UNIX_EPOCH + Duration::from_secs(u64::try_from(at).expect("after 1970"));
+        let file = fs::File::options().write(true).open(collection.join("metadata/timestamp.json"));
+        file.and_then(|file| file.set_modified(at)).expect("a time is set");
+    };
+    // Copied, restored or touched, it is no younger.
+    modify(3600);
+    assert_eq!(confirmed().await, Some(now()));
+    modify(-3600);
+    assert_eq!(confirmed().await, Some(now().plus_seconds(-3600)));
+    // Another program's cache says nothing of it, and neither does what cannot be read.
+    for content in [None, Some(""), Some("\"soon\"")] {
+        let note = collection.join("confirmed.json");
+        content.map_or_else(|| fs::remove_file(&note), |content| fs::write(&note, content)).expect("changed");
+        assert_eq!(confirmed().await, None, "{content:?}");
+    }
+    pull(&updater).await.expect("trusted");
+    assert_eq!(confirmed().await, Some(now()));
 }
 
 #[tokio::test]

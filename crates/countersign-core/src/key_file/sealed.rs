@@ -10,6 +10,9 @@ use crate::sign::SecretKey;
 /// Largest file of many keys, in bytes: some 30,000 of them.
 pub const MAX_BUNDLE_BYTES: usize = 16 * 1024 * 1024;
 
+/// Most rounds of PBKDF2 that opening all keys of one file may take: some minutes, for 2,000 keys as they are written here.
+pub const MAX_BUNDLE_ROUNDS: u64 = 400_000_000;
+
 /// A private key as it stands in a file, not opened. It does not print.
 pub struct SealedKey(Block);
 
@@ -72,13 +75,20 @@ impl std::fmt::Debug for SealedKey {
 /// Every private key in `text`, at most [`MAX_BUNDLE_BYTES`] long; what else is in it is passed over.
 ///
 /// # Errors
-/// [`KeyFileError::TooLarge`], [`KeyFileError::Pem`], [`KeyFileError::NoKey`].
+/// - [`KeyFileError::TooLarge`], [`KeyFileError::Pem`], [`KeyFileError::NoKey`].
+/// - [`KeyFileError::Unsupported`]: opening them all would take more than [`MAX_BUNDLE_ROUNDS`] rounds.
 pub fn split(text: &[u8]) -> Result<Vec<SealedKey>, KeyFileError> {
     if text.len() > MAX_BUNDLE_BYTES {
         return Err(KeyFileError::TooLarge { max: MAX_BUNDLE_BYTES });
     }
     let blocks = pem::parse(text).map_err(KeyFileError::Pem)?;
     let keys: Vec<_> = blocks.into_iter().filter(is_key).map(SealedKey).collect();
+    let encrypted = keys.iter().filter(|key| key.0.label == ENCRYPTED);
+    let rounds = encrypted.filter_map(|key| pbes2::rounds(&key.0.contents).ok().map(u64::from)).sum::<u64>();
+    if rounds > MAX_BUNDLE_ROUNDS {
+        let what = format!("{rounds} rounds of PBKDF2 for the keys of one file, above {MAX_BUNDLE_ROUNDS}");
+        return Err(KeyFileError::Unsupported { what });
+    }
     if keys.is_empty() { Err(KeyFileError::NoKey) } else { Ok(keys) }
 }
 

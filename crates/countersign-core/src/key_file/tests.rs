@@ -194,29 +194,39 @@ fn unsupported_algorithms_are_named() {
     );
 }
 
-#[test]
-fn rounds_above_the_limit_are_refused_before_any_is_done() {
+/// A key file that takes so many rounds to open, and has no key in it.
+fn with_rounds(rounds: u32) -> Zeroizing<String> {
     let block = key_block(NOTARY.as_bytes()).expect("a key file");
     let (salt, iv) = (&block.contents[34..42], [0; 16]);
-    let with_rounds = |rounds: u32| {
-        let parameters = asn1::value(
-            asn1::SEQUENCE,
-            &[&asn1::value(asn1::OCTET_STRING, &[salt]), &asn1::unsigned(&rounds.to_be_bytes())],
-        );
-        let kdf =
-            asn1::value(asn1::SEQUENCE, &[b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x05\x0c", &parameters]);
-        let iv = asn1::value(asn1::OCTET_STRING, &[&iv]);
-        let cipher = asn1::value(asn1::SEQUENCE, &[b"\x06\x09\x60\x86\x48\x01\x65\x03\x04\x01\x2a", &iv]);
-        let both = asn1::value(asn1::SEQUENCE, &[&kdf, &cipher]);
-        let scheme = asn1::value(asn1::SEQUENCE, &[b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x05\x0d", &both]);
-        let ciphertext = asn1::value(asn1::OCTET_STRING, &[&[0; 160]]);
-        let text = pem::write(ENCRYPTED, &[], &asn1::value(asn1::SEQUENCE, &[&scheme, &ciphertext]));
-        read_with(&text, PASSPHRASE).map(|_| ())
-    };
-    assert!(matches!(with_rounds(MAX_ROUNDS + 1), Err(KeyFileError::Unsupported { .. })));
-    assert!(matches!(with_rounds(u32::MAX), Err(KeyFileError::Unsupported { .. })));
-    assert!(matches!(with_rounds(0), Err(KeyFileError::Malformed { .. })));
-    assert!(matches!(with_rounds(1), Err(KeyFileError::WrongPassphrase)));
+    let parameters = asn1::value(
+        asn1::SEQUENCE,
+        &[&asn1::value(asn1::OCTET_STRING, &[salt]), &asn1::unsigned(&rounds.to_be_bytes())],
+    );
+    let kdf = asn1::value(asn1::SEQUENCE, &[b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x05\x0c", &parameters]);
+    let iv = asn1::value(asn1::OCTET_STRING, &[&iv]);
+    let cipher = asn1::value(asn1::SEQUENCE, &[b"\x06\x09\x60\x86\x48\x01\x65\x03\x04\x01\x2a", &iv]);
+    let both = asn1::value(asn1::SEQUENCE, &[&kdf, &cipher]);
+    let scheme = asn1::value(asn1::SEQUENCE, &[b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x05\x0d", &both]);
+    let ciphertext = asn1::value(asn1::OCTET_STRING, &[&[0; 160]]);
+    pem::write(ENCRYPTED, &[], &asn1::value(asn1::SEQUENCE, &[&scheme, &ciphertext]))
+}
+
+#[test]
+fn rounds_above_the_limit_are_refused_before_any_is_done() {
+    let opened = |rounds| read_with(&with_rounds(rounds), PASSPHRASE).map(|_| ());
+    assert!(matches!(opened(MAX_ROUNDS + 1), Err(KeyFileError::Unsupported { .. })));
+    assert!(matches!(opened(u32::MAX), Err(KeyFileError::Unsupported { .. })));
+    assert!(matches!(opened(0), Err(KeyFileError::Malformed { .. })));
+    assert!(matches!(opened(1), Err(KeyFileError::WrongPassphrase)));
+}
+
+#[test]
+fn rounds_of_all_keys_in_a_file_are_bounded_on_both_sides() {
+    let most = usize::try_from(MAX_BUNDLE_ROUNDS / u64::from(MAX_ROUNDS)).expect("some");
+    let fitting = with_rounds(MAX_ROUNDS).repeat(most);
+    assert_eq!(split(fitting.as_bytes()).expect("they fit").len(), most);
+    let above = fitting + &with_rounds(1);
+    assert!(matches!(split(above.as_bytes()), Err(KeyFileError::Unsupported { .. })));
 }
 
 #[test]

@@ -25,6 +25,7 @@ pub struct Envelope {
     digest: Digest,
     signed: Signed,
     signatures: Vec<Signature>,
+    verifications: usize,
 }
 
 #[derive(Clone, Debug)]
@@ -69,7 +70,7 @@ impl Envelope {
         if signatures.len() > limits.signatures {
             return Err(MetadataError::SignatureCount { found: signatures.len(), max: limits.signatures });
         }
-        Ok(Self { dialect, bytes, digest, signed, signatures })
+        Ok(Self { dialect, bytes, digest, signed, signatures, verifications: limits.verifications })
     }
 
     /// The file as received.
@@ -80,6 +81,11 @@ impl Envelope {
     /// The SHA-256 of the file.
     pub fn digest(&self) -> Digest {
         self.digest
+    }
+
+    /// How many of its signatures are verified at most.
+    pub(crate) fn verifications(&self) -> usize {
+        self.verifications
     }
 
     /// The message that signatures are over.

@@ -38,6 +38,7 @@ pub use table::TargetTable;
 pub use targets::Targets;
 pub use timestamp::Timestamp;
 pub(crate) use unknown::Unknown;
+pub use unknown::reads_as;
 
 use crate::number::MetaVersion;
 use crate::time::DateTime;

@@ -17,11 +17,9 @@ pub(crate) struct Unknown(BTreeSet<String>);
 
 impl Unknown {
     /// Refuses a field that Go's reader would take for one of `known`: one that differs in case only.
-    ///
-    /// Source: Go `encoding/json` (field names match in any case, and by Unicode's simple folding).
     pub(crate) fn refuse_near_misses(&self, known: &[&'static str]) -> Result<(), MetadataError> {
         for found in &self.0 {
-            if let Some(known) = known.iter().find(|known| folded(found).eq(known.chars())) {
+            if let Some(known) = known.iter().find(|known| reads_as(found, known)) {
                 return Err(MetadataError::NearMiss { found: found.clone(), known });
             }
         }
@@ -37,6 +35,13 @@ impl Unknown {
     pub(crate) fn absorb(&mut self, part: Self) {
         self.0.extend(part.0);
     }
+}
+
+/// Whether Go's reader of JSON takes a member called `found` for the field `known`, whose name is in ASCII.
+///
+/// Source: Go `encoding/json` (field names match in any case, and by Unicode's simple folding).
+pub fn reads_as(found: &str, known: &str) -> bool {
+    folded(found).eq(folded(known))
 }
 
 /// A name as Go folds it: in lower case, with the long s and the Kelvin sign as the letters that they stand for.

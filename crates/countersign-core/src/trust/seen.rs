@@ -69,8 +69,8 @@ impl Seen {
         self.0.insert(role, file);
     }
 
-    /// Records a verified but stale file, unless a newer one is recorded whose keys still hold.
-    pub(super) fn raise<T: Document>(&mut self, role: RoleName, keys: &RoleKeys, document: &Verified<T>) {
+    /// Records a verified but stale file of `role`, whose keys are `keys`, unless a newer one is recorded whose keys still hold.
+    pub fn raise<T: Document>(&mut self, role: RoleName, keys: &RoleKeys, document: &Verified<T>) {
         if self.floor(&role, keys).is_none_or(|floor| floor.version < document.version()) {
             self.record(role, document);
         }
@@ -94,8 +94,11 @@ impl Seen {
         holds.then_some(floor)
     }
 
-    /// Refuses an older version, and the same version with other content.
-    pub(super) fn admit<T: Document>(
+    /// Refuses an older file of `role`, whose keys are `keys`, than the one recorded, and the same version with other content.
+    ///
+    /// # Errors
+    /// [`TrustError::Rollback`], [`TrustError::Equivocation`].
+    pub fn admit<T: Document>(
         &self,
         role: &RoleName,
         keys: &RoleKeys,

@@ -45,6 +45,32 @@ fn one_key_in_two_certificates_is_one_key() {
     assert!(matches!(verdict(&two, &file), Err(SignatureError::Threshold { valid: 1, .. })));
 }
 
+/// Each takes a look at the whole file, which may have 100 MiB.
+#[test]
+fn signatures_beyond_the_limit_count_for_nothing_and_may_not_repeat_a_key() {
+    let mut sim = Sim::new();
+    let secrets = [key(), key(), key()];
+    for secret in &secrets {
+        sim.ring.insert(secret.clone());
+    }
+    let listed = secrets.each_ref().map(|secret| secret.public_key().clone());
+    let all = role_keys(&listed, 3);
+    let role = TopRole::Targets.into();
+    let file = sign(&role, &Targets::new(version(1), now()), from_ref(&all), &sim.ring).expect("signed");
+    let within = |file: &[u8], threshold, verifications| {
+        let limits = Limits { verifications, ..Limits::default() };
+        let envelope = Envelope::parse(Bytes::copy_from_slice(file), &limits).expect("a file");
+        role_keys(&listed, threshold).verify::<Targets>(&envelope).map(|file| file.signers().len())
+    };
+    assert_eq!(within(&file, 3, 3).expect("all are looked at"), 3);
+    assert_eq!(within(&file, 2, 2).expect("two will do"), 2);
+    assert!(matches!(within(&file, 3, 2), Err(SignatureError::Threshold { valid: 2, .. })));
+    let text = std::str::from_utf8(&file).expect("UTF-8");
+    let start = text.rfind("{\"keyid\"").expect("a signature");
+    let twice = format!("{},{}]}}", &text[..text.len() - 2], &text[start..text.len() - 2]);
+    assert!(matches!(within(twice.as_bytes(), 1, 1), Err(SignatureError::RepeatedKeyId(_))));
+}
+
 #[test]
 fn same_key_id_twice_refuses_the_file() {
     let mut sim = Sim::new();

@@ -1,5 +1,6 @@
 //! The docker engine against daemons that say what they should, and against such that don't.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use countersign_core::digest::Digest;
@@ -252,6 +253,38 @@ async fn push_without_a_clear_report_is_no_push() {
     let late = r#"{"error":"received unexpected HTTP status: 500"}"#.to_owned();
     let error = daemon(push(vec![aux(sent, 527), late], vec![sent]).await);
     assert!(matches!(error, DaemonError::Failed { .. }), "{error:?}");
+}
+
+/// The daemon pushed what the tag meant when it began, or what it meant a moment later: nobody knows, so it is not signed.
+#[tokio::test]
+async fn tag_that_moved_while_it_was_pushed_is_no_push() {
+    let sent = digest("sent");
+    let inspected = move |id: Digest| {
+        let text =
+            format!(r#"{{"Id":"{id}","RepoTags":[],"RepoDigests":["r.example/team/app@{sent}"],"Size":7}}"#);
+        Some(Reply::Whole(200, text))
+    };
+    for (moves, is_pushed) in [(false, true), (true, false)] {
+        let pushed = AtomicBool::new(false);
+        let fake = Fake::start(move |request| match request {
+            request if request.starts_with(PUSH) => {
+                pushed.store(true, Ordering::SeqCst);
+                Some(Reply::Report(vec![aux(sent, 527)]))
+            }
+            request if request.starts_with("GET /images/r.example") => {
+                inspected(if moves && pushed.load(Ordering::SeqCst) { digest("another id") } else { id() })
+            }
+            _ => None,
+        });
+        let outcome = fake.engine().push(&reference("r.example/team/app:1"), heard()).await;
+        match outcome {
+            Ok(outcome) => assert!(is_pushed && outcome.digest == sent),
+            Err(EngineError::Daemon(DaemonError::OtherImage { pushed, .. })) => {
+                assert!(!is_pushed && pushed == sent);
+            }
+            Err(other) => panic!("{other:?}"),
+        }
+    }
 }
 
 #[tokio::test]

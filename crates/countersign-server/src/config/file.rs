@@ -87,6 +87,7 @@ fn parse(
     limits.number("parts", 1, 1 << 16, &mut config.limits.parts);
     limits.number("uploads", 1, 1 << 16, &mut config.limits.uploads);
     limits.number("connections", 1, 1 << 20, &mut config.limits.connections);
+    limits.number("pending_keys", 1, 1 << 24, &mut config.limits.pending_keys);
     limits.finish();
 
     let mut caching = Section::inner(&mut table, "caching", problems);

@@ -11,6 +11,7 @@ use tracing::error;
 
 use super::upload::too_large;
 use crate::chain::chain;
+use crate::keys::SigningError;
 use crate::service::{ProposeError, PublishError, ServiceError};
 use crate::storage::StorageError;
 use crate::validate::{Rejection, RejectionKind};
@@ -53,6 +54,8 @@ pub(crate) enum ApiError {
     ProposalExists(String),
     /// The server has too much to do.
     Busy,
+    /// Too many keys wait for a collection of theirs.
+    PendingKeys,
     /// Storing failed.
     Updating,
     /// Anything that is the server's own fault; the cause has been logged.
@@ -111,6 +114,11 @@ impl ApiError {
                 (StatusCode::CONFLICT, "PROPOSAL_EXISTS", "Another proposal is open for this collection.")
             }
             Self::Busy => (StatusCode::SERVICE_UNAVAILABLE, "UNKNOWN", "unknown error"),
+            Self::PendingKeys => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "UNKNOWN",
+                "The server keeps too many keys of collections that nobody has published yet. Try again in an hour.",
+            ),
             Self::Updating => (
                 StatusCode::INTERNAL_SERVER_ERROR,
                 "UPDATING",
@@ -162,7 +170,12 @@ impl IntoResponse for ApiError {
 impl From<ServiceError> for ApiError {
     fn from(cause: ServiceError) -> Self {
         log(&cause);
-        Self::Unknown
+        match cause {
+            ServiceError::Signing(SigningError::Storage(StorageError::PendingKeys { .. })) => {
+                Self::PendingKeys
+            }
+            _ => Self::Unknown,
+        }
     }
 }
 

@@ -36,7 +36,7 @@ pub struct Api {
     limits: ServerLimits,
     caching: Caching,
     deadline: Duration,
-    uploads: Semaphore,
+    uploads: Arc<Semaphore>,
     /// Turns of those who look at proposals: each is opened first.
     looks: Semaphore,
 }
@@ -50,7 +50,7 @@ impl Api {
         deadline: Duration,
     ) -> Self {
         let (uploads, looks) = (Semaphore::new(limits.uploads), Semaphore::new(limits.uploads));
-        Self { service, limits, caching, deadline, uploads, looks }
+        Self { service, uploads: Arc::new(uploads), looks, limits, caching, deadline }
     }
 }
 

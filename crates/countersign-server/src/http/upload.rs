@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::future::ready;
+use std::sync::Arc;
 
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
@@ -23,9 +24,9 @@ use crate::validate::{Rejection, RejectionKind};
 
 /// Publishes the files of an upload, all or none, and answers with an empty 200.
 pub(super) async fn publish(api: &Api, gun: Gun, request: Request) -> Result<Response, ApiError> {
-    let _turn = api.uploads.acquire().await.map_err(|_| ApiError::Busy)?;
+    let turn = Arc::clone(&api.uploads).acquire_owned().await.map_err(|_| ApiError::Busy)?;
     let files = read(request, &api.limits).await?;
-    api.service.publish(&gun, files).await?;
+    api.service.publish_in_turn(&gun, files, Some(Arc::new(turn))).await?;
     Ok(StatusCode::OK.into_response())
 }
 
@@ -101,4 +102,64 @@ fn refused(error: &multer::Error) -> ApiError {
 
 pub(super) fn too_large(message: String) -> ApiError {
     ApiError::TooLarge(Rejection::new(RejectionKind::Validation, message))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+    use std::time::Duration;
+
+    use http::Request;
+
+    use super::*;
+    use crate::clock::SystemClock;
+    use crate::config::Config;
+    use crate::keys::embedded::EmbeddedSigning;
+    use crate::keys::seal::Secret;
+    use crate::service::{Parts, TrustService};
+    use crate::storage::sqlite::SqliteStorage;
+
+    async fn api(config: &Config) -> Api {
+        let storage = Arc::new(SqliteStorage::open(&config.database).await.expect("a store"));
+        let secret = Arc::new(Secret::new(b"0123456789abcdef").expect("a secret"));
+        let clock = Arc::new(SystemClock);
+        let signing =
+            EmbeddedSigning::new(storage.clone(), secret, config.key_algorithm, clock.clone()).await;
+        let service = TrustService::new(Parts {
+            storage,
+            signing: Arc::new(signing.expect("keys")),
+            clock,
+            lifetimes: config.lifetimes,
+            part_bytes: config.limits.part_bytes,
+        });
+        Api::new(Arc::new(service), config.limits, config.caching, config.deadlines.request)
+    }
+
+    /// Who gives up leaves a thread at work. It counts until it is done.
+    #[test]
+    fn upload_that_was_given_up_counts_until_its_work_ends() {
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(1).build();
+        runtime.expect("a runtime").block_on(async {
+            let directory = tempfile::tempdir().expect("a directory");
+            let mut config = Config::new(directory.path());
+            config.limits.uploads = 1;
+            let api = api(&config).await;
+            // The one thread is kept busy, so that the work on the upload does not end before it is looked at.
+            let (release, held) = mpsc::channel::<()>();
+            let busy = tokio::task::spawn_blocking(move || held.recv());
+            let body = "--b\r\nContent-Disposition: form-data; name=\"files\"; filename=\"root\"\r\n\r\n{}\r\n--b--\r\n";
+            let request = Request::post("/")
+                .header(CONTENT_TYPE, "multipart/form-data; boundary=b")
+                .body(axum::body::Body::from(body))
+                .expect("a request");
+            let gun: Gun = "g".parse().expect("a GUN");
+            let given_up = tokio::time::timeout(Duration::from_millis(20), publish(&api, gun, request)).await;
+            assert!(given_up.is_err(), "it waits for the thread");
+            assert_eq!(api.uploads.available_permits(), 0);
+            release.send(()).expect("heard");
+            busy.await.expect("it ends").expect("told");
+            drop(api.uploads.acquire().await.expect("open"));
+        });
+    }
 }

@@ -13,7 +13,7 @@ use tracing::info;
 use super::seal::{Owner, Secret};
 use super::{KeyAlgorithm, OnlineRole, SigningError, SigningService};
 use crate::clock::Clock;
-use crate::storage::{KeyRow, KeyStorage};
+use crate::storage::{KeyRow, KeyStorage, PendingKeys};
 
 /// Most decrypted keys in memory. When there are more, all are forgotten and read again as they are needed.
 const OPEN_KEYS: usize = 10_000;
@@ -24,6 +24,7 @@ pub struct EmbeddedSigning {
     secret: Arc<Secret>,
     algorithm: KeyAlgorithm,
     clock: Arc<dyn Clock>,
+    pending: PendingKeys,
     open: Mutex<HashMap<KeyId, OpenKey>>,
 }
 
@@ -47,11 +48,18 @@ impl EmbeddedSigning {
         algorithm: KeyAlgorithm,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, SigningError> {
-        let service = Self { rows, secret, algorithm, clock, open: Mutex::default() };
+        let pending = PendingKeys::default();
+        let service = Self { rows, secret, algorithm, clock, pending, open: Mutex::default() };
         if let Some(row) = service.rows.any_key().await? {
             service.decrypt(&row)?;
         }
         Ok(service)
+    }
+
+    /// Keeps as many keys of collections that are yet to be published as `pending` says.
+    #[must_use]
+    pub fn with_pending(self, pending: PendingKeys) -> Self {
+        Self { pending, ..self }
     }
 
     async fn find(&self, gun: &Gun, role: OnlineRole, id: &KeyId) -> Result<Option<OpenKey>, SigningError> {
@@ -108,11 +116,18 @@ impl EmbeddedSigning {
 #[async_trait]
 impl SigningService for EmbeddedSigning {
     async fn create(&self, gun: &Gun, role: OnlineRole) -> Result<PublicKey, SigningError> {
-        let row = if let Some(row) = self.rows.unused_key(gun, role, self.algorithm.name()).await? {
+        let (now, algorithm) = (self.clock.now(), self.algorithm.name());
+        // One that was handed out a while ago is kept anew, so that it outlasts the publication that it is asked for.
+        let recent = now.plus_seconds(-self.pending.seconds / 2);
+        let row = if let Some(row) = self.rows.unused_key(gun, role, algorithm, recent).await? {
             row
         } else {
-            let row = self.rows.add_key(self.generate(gun, role)?, self.clock.now()).await?;
-            info!(%gun, %role, key = row.key_id, "made a {role} key for {gun}");
+            let made = self.generate(gun, role)?;
+            let id = made.key_id.clone();
+            let row = self.rows.add_key(made, now, self.pending).await?;
+            if row.key_id == id {
+                info!(%gun, %role, key = row.key_id, "made a {role} key for {gun}");
+            }
             row
         };
         Ok(PublicKey::new(self.algorithm.key_type(), row.public))

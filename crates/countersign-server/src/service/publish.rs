@@ -7,6 +7,7 @@
 //! What is signed on the way is thrown away when a later step refuses. Source: notary `server/handlers/validation.go`.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use countersign_core::limits::Limits;
@@ -15,6 +16,7 @@ use countersign_core::name::{Gun, RoleName, TopRole};
 use countersign_core::number::MetaVersion;
 use countersign_core::trust::TimestampPhase;
 use serde::de::IgnoredAny;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::spawn_blocking;
 use tracing::info;
 
@@ -27,6 +29,10 @@ use crate::validate::{self, Candidacy, Candidate, Part, Rejection, RejectionKind
 
 /// How often an upload is checked again because a renewal or another upload came between.
 pub(super) const ATTEMPTS: u32 = 5;
+
+/// What is held for as long as an upload is worked on, also when nobody waits for its outcome any more: an upload that was
+/// given up still has a thread of its own, and counts.
+pub(crate) type Turn = Arc<OwnedSemaphorePermit>;
 
 /// What an upload became.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -47,12 +53,21 @@ impl TrustService {
         gun: &Gun,
         files: BTreeMap<RoleName, Bytes>,
     ) -> Result<Published, PublishError> {
+        self.publish_in_turn(gun, files, None).await
+    }
+
+    /// As [`TrustService::publish`], with what says that it may be worked on.
+    pub(crate) async fn publish_in_turn(
+        &self,
+        gun: &Gun,
+        files: BTreeMap<RoleName, Bytes>,
+        turn: Option<Turn>,
+    ) -> Result<Published, PublishError> {
         let limits = self.limits.clone();
-        let parsed = spawn_blocking(move || parse(files, &limits)).await;
-        let uploads = parsed.map_err(ServiceError::from)??;
+        let uploads = in_turn(turn.as_ref(), move || parse(files, &limits)).await??;
         let mut attempt = 1;
         loop {
-            match self.publish_once(gun, &uploads).await {
+            match self.publish_once(gun, &uploads, turn.as_ref()).await {
                 Err(PublishError::Service(ServiceError::Storage(StorageError::BaseChanged)))
                     if attempt < ATTEMPTS =>
                 {
@@ -63,7 +78,12 @@ impl TrustService {
         }
     }
 
-    async fn publish_once(&self, gun: &Gun, uploads: &Uploads) -> Result<Published, PublishError> {
+    async fn publish_once(
+        &self,
+        gun: &Gun,
+        uploads: &Uploads,
+        turn: Option<&Turn>,
+    ) -> Result<Published, PublishError> {
         let state = self.state(gun).await?;
         if state.root.is_none() && !uploads.contains_key(&TopRole::Root.into()) {
             return Err(validate::no_root().into());
@@ -71,7 +91,7 @@ impl TrustService {
         let parts: Vec<Part> = uploads.values().cloned().collect();
         validate::admit_versions(&parts, &state.versions())?;
 
-        let root = self.trusted_root(&state, uploads).await?;
+        let root = self.trusted_root(&state, uploads, turn).await?;
         let snapshot = self.snapshot_of(&state, uploads, &root).await?;
         let timestamp = self.next_timestamp(&state, &snapshot.bytes)?;
         let (version, keys) = (timestamp.version, root.root().role_keys(TopRole::Timestamp));
@@ -79,7 +99,8 @@ impl TrustService {
             .sign(gun, OnlineRole::Timestamp, &timestamp, &keys)
             .await?
             .ok_or_else(|| Rejection::new(RejectionKind::Root, "no  timestamp keys exist on the server"))?;
-        self.check(&state, uploads, root, &snapshot, &timestamp).await?;
+        let candidate = self.candidate(&state, uploads, root, &snapshot, &timestamp).await?;
+        in_turn(turn, move || candidate.check()).await??;
 
         let renew_at = self.renew_at(&timestamp, &snapshot.bytes, state.now);
         let made = [
@@ -100,12 +121,16 @@ impl TrustService {
         Ok(Published { versions })
     }
 
-    async fn trusted_root(&self, state: &State, uploads: &Uploads) -> Result<TimestampPhase, PublishError> {
+    async fn trusted_root(
+        &self,
+        state: &State,
+        uploads: &Uploads,
+        turn: Option<&Turn>,
+    ) -> Result<TimestampPhase, PublishError> {
         let environment = self.environment(&state.gun);
         let stored = state.root.clone();
         let uploaded = uploads.get(&TopRole::Root.into()).map(|part| part.bytes.clone());
-        let root = spawn_blocking(move || validate::root(&environment, stored, uploaded)).await;
-        Ok(root.map_err(ServiceError::from)??)
+        Ok(in_turn(turn, move || validate::root(&environment, stored, uploaded)).await??)
     }
 
     /// The snapshot that will be current: the uploaded one, if every file that it names is here, or one made for it.
@@ -130,15 +155,15 @@ impl TrustService {
         Ok(SnapshotFile { version: made.version, meta: made.meta, bytes })
     }
 
-    /// Runs a client's update over what would be current.
-    async fn check(
+    /// What would be current, for a client's update over it.
+    async fn candidate(
         &self,
         state: &State,
         uploads: &Uploads,
         root: TimestampPhase,
         snapshot: &SnapshotFile,
         timestamp: &Bytes,
-    ) -> Result<(), PublishError> {
+    ) -> Result<Proposed, PublishError> {
         let top = RoleName::from(TopRole::Targets);
         let changed = || uploads.keys().filter(|role| role.is_delegation());
         let mut targets = BTreeMap::new();
@@ -161,10 +186,34 @@ impl TrustService {
             }
         }
         let (timestamp, snapshot) = (timestamp.clone(), snapshot.bytes.clone());
-        let candidate = Candidate { root, timestamp, snapshot, targets };
-        let checked = spawn_blocking(move || validate::trusted(&candidate, &left)).await;
-        Ok(checked.map_err(ServiceError::from)??)
+        Ok(Proposed { candidate: Candidate { root, timestamp, snapshot, targets }, left })
     }
+}
+
+/// What would be current, and the delegations that would be left out.
+struct Proposed {
+    candidate: Candidate,
+    left: BTreeMap<RoleName, Bytes>,
+}
+
+impl Proposed {
+    fn check(&self) -> Result<(), Rejection> {
+        validate::trusted(&self.candidate, &self.left)
+    }
+}
+
+/// Runs work off the async threads, and holds `turn` until it ends.
+async fn in_turn<T: Send + 'static>(
+    turn: Option<&Turn>,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, ServiceError> {
+    let turn = turn.cloned();
+    let done = spawn_blocking(move || {
+        let outcome = work();
+        drop(turn);
+        outcome
+    });
+    Ok(done.await?)
 }
 
 /// Reads the uploaded files. A timestamp only has to be JSON: the server makes its own.

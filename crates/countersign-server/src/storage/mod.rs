@@ -197,22 +197,44 @@ pub struct KeyRow {
     pub used: bool,
 }
 
+/// How many keys are kept for collections of which nothing is published. Anybody can ask for one under any name.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct PendingKeys {
+    /// How many there may be. Default 10,000, some 10 MiB.
+    pub most: u32,
+    /// For how many seconds one that was asked for stays, whatever comes. Default an hour. After that it goes when room is
+    /// needed.
+    pub seconds: i64,
+}
+
+impl Default for PendingKeys {
+    fn default() -> Self {
+        Self { most: 10_000, seconds: 3600 }
+    }
+}
+
 /// The store of the server's own keys.
 #[async_trait]
 pub trait KeyStorage: Send + Sync {
     /// The key with this id that was made for this collection and role.
     async fn key(&self, gun: &Gun, role: OnlineRole, key_id: &str) -> Result<Option<KeyRow>, StorageError>;
 
-    /// A key of this algorithm that was made for this collection and role and has not signed.
+    /// A key of this algorithm that was made for this collection and role, has not signed, and was made or kept at `since` or
+    /// later.
     async fn unused_key(
         &self,
         gun: &Gun,
         role: OnlineRole,
         algorithm: &str,
+        since: DateTime,
     ) -> Result<Option<KeyRow>, StorageError>;
 
-    /// Stores `row` unless there is an unused key already, and returns the one that is there afterwards.
-    async fn add_key(&self, row: KeyRow, at: DateTime) -> Result<KeyRow, StorageError>;
+    /// Stores `row` unless there is an unused key already, and returns the one that is there afterwards, kept from `at` on.
+    ///
+    /// # Errors
+    /// [`StorageError::PendingKeys`]: nothing of its collection is published, and there are as many such keys as `pending`
+    /// allows. Older ones than it says were dropped before.
+    async fn add_key(&self, row: KeyRow, at: DateTime, pending: PendingKeys) -> Result<KeyRow, StorageError>;
 
     /// Notes that a key has signed.
     async fn mark_used(&self, key_id: &str, at: DateTime) -> Result<(), StorageError>;
@@ -237,6 +259,12 @@ pub enum StorageError {
         offered: MetaVersion,
         /// The highest stored version.
         stored: MetaVersion,
+    },
+    /// Too many keys wait for a collection of theirs.
+    #[error("there are {most} keys of collections of which nothing is published; no key was made")]
+    PendingKeys {
+        /// How many there may be.
+        most: u32,
     },
     /// A stored row that cannot be what it should be.
     #[error("the database holds {what} that cannot be read: `{}`", value.escape_debug())]

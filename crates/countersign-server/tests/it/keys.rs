@@ -31,6 +31,49 @@ async fn key_json_is_in_gos_order() {
     assert!(reply.text().ends_with(r#"=","private":null}}"#), "{}", reply.text());
 }
 
+/// Whoever reaches the server can ask for a key under any name.
+#[tokio::test]
+async fn keys_of_collections_that_nobody_publishes_are_bounded() {
+    let server = TestServer::with(|config| config.limits.pending_keys = 3).await;
+    let key = async |gun: &str| server.get(&format!("/v2/{gun}/_trust/tuf/timestamp.key")).await;
+    let published = Publisher::published(&server, "published", SnapshotKey::Publisher).await;
+    let kept = key("kept").await.body;
+    for gun in ["b", "c"] {
+        assert_eq!(key(gun).await.status, StatusCode::OK);
+    }
+    let refused = key("d").await;
+    refused.expect_code(StatusCode::SERVICE_UNAVAILABLE, "UNKNOWN");
+    assert!(refused.text().contains("too many keys"), "{}", refused.text());
+    // Who has a key, and who has published, goes on.
+    assert_eq!(key("kept").await.body, kept);
+    assert_eq!(key("published").await.status, StatusCode::OK);
+    let pending = server.ask(Method::POST, "/v2/published/_trust/tuf/timestamp.key").await.body;
+
+    // One that was asked for in the last hour stays, and the others make room.
+    server.clock.advance(2000);
+    assert_eq!(key("kept").await.body, kept);
+    server.clock.advance(2000);
+    key("d").await;
+    assert_eq!(key("d").await.status, StatusCode::OK);
+    assert_eq!(key("kept").await.body, kept);
+    server.clock.advance(100_000);
+    assert_eq!(server.ask(Method::POST, "/v2/published/_trust/tuf/timestamp.key").await.body, pending);
+    server.update(&published.gun).await;
+}
+
+/// The publisher fetches the key, signs a root that names it, and publishes, while others ask for theirs.
+#[tokio::test]
+async fn key_that_was_handed_out_outlasts_a_flood() {
+    let server = TestServer::with(|config| config.limits.pending_keys = 3).await;
+    let publisher = Publisher::of(&server, "g", SnapshotKey::Server).await;
+    server.clock.advance(3000);
+    for number in 0..10 {
+        server.get(&format!("/v2/flood{number}/_trust/tuf/timestamp.key")).await;
+    }
+    server.publish(&publisher.gun, &publisher.first(&server)).await.expect_ok();
+    server.update(&publisher.gun).await;
+}
+
 #[tokio::test]
 async fn t14_rotated_key_is_pending_until_a_root_names_it() {
     let server = TestServer::start().await;

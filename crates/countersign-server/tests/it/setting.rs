@@ -28,8 +28,8 @@ use countersign_server::keys::KeyAlgorithm;
 use countersign_server::keys::embedded::EmbeddedSigning;
 use countersign_server::keys::seal::Secret;
 use countersign_server::service::{Parts, TrustService};
-use countersign_server::storage::Storage as _;
 use countersign_server::storage::sqlite::SqliteStorage;
+use countersign_server::storage::{PendingKeys, Storage as _};
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt as _;
 use tempfile::TempDir;
@@ -88,9 +88,10 @@ async fn signing(
 }
 
 async fn service(storage: &SqliteStorage, clock: &Arc<TestClock>, config: &Config) -> Arc<TrustService> {
+    let pending = PendingKeys { most: config.limits.pending_keys, ..PendingKeys::default() };
     Arc::new(TrustService::new(Parts {
         storage: Arc::new(storage.clone()),
-        signing: Arc::new(signing(storage, clock, config.key_algorithm).await),
+        signing: Arc::new(signing(storage, clock, config.key_algorithm).await.with_pending(pending)),
         clock: clock.clone(),
         lifetimes: config.lifetimes,
         part_bytes: config.limits.part_bytes,

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use countersign_client::cache_dir::DirectoryCache;
-use countersign_client::import::Remains;
-use countersign_client::publisher::SnapshotKey;
+use countersign_client::import::{Remains, RemainsLimits};
+use countersign_client::publisher::{Expired, SnapshotKey};
 use countersign_core::limits::Limits;
 use countersign_core::name::Gun;
 use tokio::task::spawn_blocking;
@@ -26,6 +26,9 @@ pub(crate) struct Args {
     /// Take what this machine's cache has of this collection
     #[arg(long, value_name = "GUN")]
     from_cache: Option<Gun>,
+    /// Sign expired files anew, with what they say; be sure that they were the newest
+    #[arg(long)]
+    renew_expired: bool,
 }
 
 /// Imports.
@@ -33,7 +36,9 @@ pub(crate) async fn run(args: Args, app: &App) -> anyhow::Result<ExitStatus> {
     let remains = match (args.file, args.from_cache) {
         (Some(path), _) => {
             let unread = format!("cannot import `{}`; nothing was published", path.display());
-            spawn_blocking(move || Remains::of_export(&path, &Limits::default())).await?.context(unread)?
+            spawn_blocking(move || Remains::of_export(&path, &RemainsLimits::default()))
+                .await?
+                .context(unread)?
         }
         (None, Some(gun)) => {
             let cache = DirectoryCache::new(app.context().trust_dir());
@@ -43,7 +48,8 @@ pub(crate) async fn run(args: Args, app: &App) -> anyhow::Result<ExitStatus> {
         (None, None) => return Ok(ExitStatus::Usage),
     };
     let publisher = app.publisher(&remains.gun, None)?;
-    let imported = publisher.import(&remains, app.context().now()).await?;
+    let expired = if args.renew_expired { Expired::Renewed } else { Expired::Refused };
+    let imported = publisher.import(&remains, expired, app.context().now()).await?;
     let printer = app.printer();
     for left_out in &imported.left_out {
         printer.warn(left_out);

@@ -3,15 +3,19 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
+use bytes::Bytes;
 use countersign_core::certificate::CertificateError;
-use countersign_core::metadata::{Envelope, Root, Snapshot, Targets};
+use countersign_core::limits::Limits;
+use countersign_core::metadata::{Document, Envelope, Root, Snapshot, Targets};
 use countersign_core::name::{RoleName, TopRole};
 use countersign_core::number::MetaVersion;
 use countersign_core::signature::{RoleKeys, Verified};
-use countersign_core::time::{DateTime, UpdateStart};
-use countersign_core::trust::{LeafError, RootPhase, Seen, TrustError};
+use countersign_core::time::{DateTime, UpdateStart, is_expired};
+use countersign_core::trust::{Environment, LeafError, RootPhase, Seen, TrustError};
 
 use super::super::{Publisher, PublisherError};
+use super::Expired;
+use crate::cache::Cached;
 use crate::import::Remains;
 use crate::updater::Roles;
 
@@ -33,20 +37,69 @@ impl Checked {
     }
 }
 
+/// What this machine knows of the collection: nothing older is imported, and nothing else of the same version.
+struct Known {
+    cached: Cached,
+    seen: Seen,
+    limits: Limits,
+}
+
+impl Known {
+    /// Takes the versions seen, and the root of the cache.
+    fn new(cached: Cached, environment: &Arc<Environment>) -> Self {
+        let mut seen = cached.seen.clone();
+        let root = RoleName::from(TopRole::Root);
+        let phase = cached
+            .files
+            .get(&root)
+            .and_then(|bytes| RootPhase::trust_cached(environment.clone(), bytes.clone(), seen.clone()).ok());
+        if let Some(phase) = phase {
+            seen.raise(root, &phase.root().role_keys(TopRole::Root), phase.root());
+        }
+        Self { cached, seen, limits: environment.limits.clone() }
+    }
+
+    /// Verifies a file of `role`, and holds it against the one in the cache and the one that was seen.
+    fn verify<T: Document>(
+        &mut self,
+        role: &RoleName,
+        keys: &RoleKeys,
+        bytes: &Bytes,
+    ) -> Result<Verified<T>, TrustError> {
+        let verify = |bytes: &Bytes| {
+            Envelope::parse(bytes.clone(), &self.limits)
+                .map_err(|source| TrustError::Metadata { role: role.clone(), source })
+                .and_then(|envelope| {
+                    keys.verify::<T>(&envelope)
+                        .map_err(|source| TrustError::Signature { role: role.clone(), source })
+                })
+        };
+        let file = verify(bytes)?;
+        if let Some(cached) = self.cached.files.get(role).and_then(|bytes| verify(bytes).ok()) {
+            self.seen.raise(role.clone(), keys, &cached);
+        }
+        self.seen.admit(role, keys, &file)?;
+        Ok(file)
+    }
+}
+
 impl Publisher {
     /// Verifies the remains, from root down.
     pub(in super::super) async fn checked(
         &self,
         remains: &Remains,
+        expired: Expired,
         now: DateTime,
     ) -> Result<Checked, PublisherError> {
         let settings = self.updater.settings();
-        let limits = &settings.limits;
-        let seen = self.updater.cache().load(&settings.gun, &[], limits).await?.seen;
+        let start = UpdateStart(now);
+        let roles: Vec<RoleName> = remains.files.keys().cloned().collect();
+        let cached = self.updater.cache().load(&settings.gun, &roles, &settings.limits).await?;
         let refused = |error: TrustError| PublisherError::Remains(settings.gun.clone(), error);
         let bytes = remains.files.get(&RoleName::from(TopRole::Root)).cloned().unwrap_or_default();
-        let environment = Arc::new(settings.environment(UpdateStart(now), Roles::Publish));
-        let phase = RootPhase::trust_cached(environment, bytes, seen.clone()).map_err(refused)?;
+        let environment = Arc::new(settings.environment(start, Roles::Publish));
+        let mut known = Known::new(cached, &environment);
+        let phase = RootPhase::trust_cached(environment, bytes, known.seen.clone()).map_err(refused)?;
         let over = match phase.clone().finish_root() {
             Ok(_) => None,
             // It is signed anew, or another takes its place.
@@ -54,24 +107,10 @@ impl Publisher {
             Err(error) => return Err(refused(error)),
         };
         let root = phase.root().clone();
-        let verified = |role: &RoleName, keys: &RoleKeys| -> Result<Option<Verified<Targets>>, TrustError> {
-            let Some(bytes) = remains.files.get(role) else { return Ok(None) };
-            let file = Envelope::parse(bytes.clone(), limits)
-                .map_err(|source| TrustError::Metadata { role: role.clone(), source })
-                .and_then(|envelope| {
-                    keys.verify::<Targets>(&envelope)
-                        .map_err(|source| TrustError::Signature { role: role.clone(), source })
-                })?;
-            let floor = seen.file(role).filter(|floor| !floor.signers.is_disjoint(&keys.canonical_ids()));
-            match floor {
-                Some(floor) if file.version < floor.version => Err(TrustError::Rollback {
-                    role: role.clone(),
-                    offered: file.version,
-                    trusted: floor.version,
-                }),
-                _ => Ok(Some(file)),
-            }
-        };
+        let mut verified =
+            |role: &RoleName, keys: &RoleKeys| -> Result<Option<Verified<Targets>>, TrustError> {
+                remains.files.get(role).map(|bytes| known.verify(role, keys, bytes)).transpose()
+            };
         let targets = RoleName::from(TopRole::Targets);
         let keys = root.role_keys(TopRole::Targets);
         let file = verified(&targets, &keys).map_err(refused)?;
@@ -99,7 +138,14 @@ impl Publisher {
                 }
             }
         }
-        let snapshot = self.snapshot_of(remains, &root, &roles, &seen)?;
+        let snapshot = self.snapshot_of(remains, &root, &roles, &mut known)?;
+        let ends = [(RoleName::from(TopRole::Root), root.version, root.expires)].into_iter();
+        let ends =
+            ends.chain(roles.iter().map(|(role, (file, _))| (role.clone(), file.version, file.expires())));
+        let ended: Vec<_> = ends.filter(|(_, _, expires)| is_expired(*expires, start)).collect();
+        if !ended.is_empty() && expired == Expired::Refused {
+            return Err(PublisherError::ExpiredRemains { gun: settings.gun.clone(), files: ended });
+        }
         Ok(Checked { root, over, roles, snapshot, left_out })
     }
 
@@ -109,25 +155,23 @@ impl Publisher {
         remains: &Remains,
         root: &Verified<Root>,
         roles: &BTreeMap<RoleName, (Verified<Targets>, RoleKeys)>,
-        seen: &Seen,
+        known: &mut Known,
     ) -> Result<MetaVersion, PublisherError> {
         let (settings, role) = (self.updater.settings(), RoleName::from(TopRole::Snapshot));
-        let known = seen.file(&role).map_or(MetaVersion::FIRST, |file| file.version);
-        let Some(bytes) = remains.files.get(&role) else { return Ok(known) };
-        let refused = |error| PublisherError::Remains(settings.gun.clone(), error);
-        let envelope = Envelope::parse(bytes.clone(), &settings.limits)
-            .map_err(|source| refused(TrustError::Metadata { role: role.clone(), source }))?;
-        let snapshot = root
-            .role_keys(TopRole::Snapshot)
-            .verify::<Snapshot>(&envelope)
-            .map_err(|source| refused(TrustError::Signature { role: role.clone(), source }))?;
+        let Some(bytes) = remains.files.get(&role) else {
+            return Ok(known.seen.file(&role).map_or(MetaVersion::FIRST, |file| file.version));
+        };
+        let snapshot: Verified<Snapshot> = known
+            .verify(&role, &root.role_keys(TopRole::Snapshot), bytes)
+            .map_err(|error| PublisherError::Remains(settings.gun.clone(), error))?;
         for (role, (file, _)) in roles {
             let listed = snapshot.file(role).and_then(|meta| meta.hashes.sha256());
             if listed.is_some_and(|listed| listed != file.digest()) {
                 return Err(PublisherError::MixedRemains { role: role.clone() });
             }
         }
-        Ok(known.max(snapshot.version))
+        let seen = known.seen.file(&role).map_or(MetaVersion::FIRST, |file| file.version);
+        Ok(seen.max(snapshot.version))
     }
 }
 

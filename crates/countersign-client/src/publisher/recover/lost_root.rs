@@ -23,7 +23,7 @@ use countersign_core::time::{DateTime, UpdateStart};
 use countersign_core::trust::PinRule;
 
 use super::super::import::checked::Checked;
-use super::super::import::{FIRST, MAX_ROOTS, admit_fields, renewed, snapshot, unnumbered};
+use super::super::import::{Expired, FIRST, MAX_ROOTS, admit_fields, renewed, snapshot, unnumbered};
 use super::super::rotate::take_noted;
 use super::super::{Publisher, PublisherError, SnapshotKey};
 use super::served::Served;
@@ -83,7 +83,7 @@ impl Publisher {
     /// - [`PublisherError::RootKeysHere`]: the root keys are not lost.
     /// - [`PublisherError::Remains`]: a file is not what its keys signed, or older than what was seen here.
     pub async fn lost_root(&self, remains: &Remains, now: DateTime) -> Result<LostRoot, PublisherError> {
-        let checked = self.checked(remains, now).await?;
+        let checked = self.checked(remains, Expired::Renewed, now).await?;
         let present = self.present().await?;
         let root_keys = admit_lost(&checked.root, &present)?;
         let targets = checked.root.role_keys(TopRole::Targets);
@@ -114,7 +114,7 @@ impl Publisher {
         root_key: Option<KeyId>,
         now: DateTime,
     ) -> Result<NewRoot, PublisherError> {
-        let checked = self.checked(remains, now).await?;
+        let checked = self.checked(remains, Expired::Renewed, now).await?;
         admit_lost(&checked.root, &self.present().await?)?;
         let served = self.served(remains).await?;
         let last = checked.root.version.next().map_err(unnumbered)?.get();

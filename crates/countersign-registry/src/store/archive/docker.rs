@@ -19,11 +19,13 @@ use super::source::Compression;
 use super::{DOCKER_MANIFEST, Loaded, Loader, tar};
 use crate::descriptor::{Descriptor, media_type};
 use crate::manifest::ImageManifest;
+use crate::members::{self, Shape};
 use crate::reference::ImageReference;
 
 /// Copies the images of the archive into the store and says what they are called.
 pub(super) fn load(loader: &Loader<'_>, name: Option<&ImageReference>) -> Result<Vec<Loaded>, ArchiveError> {
-    let items: Vec<Item> = parse(DOCKER_MANIFEST, &loader.document(DOCKER_MANIFEST, "the format")?)?;
+    let items: Vec<Item> =
+        parse(DOCKER_MANIFEST, &members::SAVED, &loader.document(DOCKER_MANIFEST, "the format")?)?;
     let Some(first) = items.first() else {
         return Err(ArchiveError::NoImages { path: loader.source.path().to_owned() });
     };
@@ -55,7 +57,7 @@ pub(super) fn names_by_config(
 ) -> Result<BTreeMap<String, Vec<ImageReference>>, ArchiveError> {
     let list = loader.source.document(DOCKER_MANIFEST, loader.limits.document_bytes)?;
     let Some(list) = list.filter(|_| !loader.source.is_directory()) else { return Ok(BTreeMap::new()) };
-    let items: Vec<Item> = parse(DOCKER_MANIFEST, &list)?;
+    let items: Vec<Item> = parse(DOCKER_MANIFEST, &members::SAVED, &list)?;
     items.into_iter().map(|item| Ok((inside(&item.config)?, item.references(None)?))).collect()
 }
 
@@ -110,7 +112,7 @@ fn copy_image(loader: &Loader<'_>, item: &Item, layers: &mut Layers) -> Result<D
             damage: Damage::Digest { found: config.digest },
         });
     }
-    let Config { rootfs: RootFs { diff_ids } } = parse(&entry, &content)?;
+    let Config { rootfs: RootFs { diff_ids } } = parse(&entry, &members::CONFIG, &content)?;
     let paths = item.layers.as_deref().unwrap_or_default();
     if paths.len() != diff_ids.len() {
         return Err(ArchiveError::LayerCount {
@@ -205,8 +207,11 @@ fn inside(path: &str) -> Result<String, ArchiveError> {
 
 fn parse<'document, T: Deserialize<'document>>(
     entry: &str,
+    shape: &'static Shape,
     document: &'document [u8],
 ) -> Result<T, ArchiveError> {
-    serde_json::from_slice(document)
+    shape
+        .admit(document)
+        .and_then(|()| serde_json::from_slice(document))
         .map_err(|source| ArchiveError::Document { entry: entry.to_owned(), source })
 }

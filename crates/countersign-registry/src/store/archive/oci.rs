@@ -12,6 +12,7 @@ use super::error::ArchiveError;
 use super::{Loaded, Loader, docker};
 use crate::descriptor::{Descriptor, media_type};
 use crate::manifest::{Content, ImageIndex, Manifest};
+use crate::members::{self, Shape};
 use crate::reference::ImageReference;
 
 /// Copies the images of the layout into the store and says what they are called.
@@ -26,11 +27,11 @@ pub(super) fn load(loader: &Loader<'_>, name: Option<&ImageReference>) -> Result
 
 /// The images of `index.json` with their names.
 fn listed(loader: &Loader<'_>, name: Option<&ImageReference>) -> Result<Vec<Loaded>, ArchiveError> {
-    let marker: Marker = parse(MARKER, &loader.document(MARKER, "the format")?)?;
+    let marker: Marker = parse(MARKER, &members::LAYOUT, &loader.document(MARKER, "the format")?)?;
     if marker.version != VERSION {
         return Err(ArchiveError::LayoutVersion(marker.version));
     }
-    let index: ImageIndex = parse(INDEX, &loader.document(INDEX, "the format")?)?;
+    let index: ImageIndex = parse(INDEX, &members::MANIFEST, &loader.document(INDEX, "the format")?)?;
     let stranger =
         index.manifests.iter().find(|entry| !media_type::MANIFESTS.contains(&entry.media_type.as_str()));
     if let Some(stranger) = stranger {
@@ -170,8 +171,11 @@ pub(super) fn entry_of(digest: &Digest) -> String {
 
 fn parse<'document, T: serde::Deserialize<'document>>(
     entry: &str,
+    shape: &'static Shape,
     document: &'document [u8],
 ) -> Result<T, ArchiveError> {
-    serde_json::from_slice(document)
+    shape
+        .admit(document)
+        .and_then(|()| serde_json::from_slice(document))
         .map_err(|source| ArchiveError::Document { entry: entry.to_owned(), source })
 }

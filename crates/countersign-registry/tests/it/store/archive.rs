@@ -223,6 +223,43 @@ fn older_docker_archive_that_lies_is_refused() {
     assert!(matches!(error, ArchiveError::Unknown { .. }), "{error}");
 }
 
+/// Docker reads names in any case, and the last of two counts.
+#[test]
+fn document_that_docker_would_read_otherwise_is_refused() {
+    let place = Place::new();
+    let path = place.path("docker.tar");
+    let config = |more: &str| {
+        format!(r#"{{"rootfs":{{"type":"layers","diff_ids":["{}"]{more}}}}}"#, Digest::sha256(b"layer"))
+    };
+    let list = |more: &str| format!(r#"[{{"Config":"c.json","RepoTags":null,"Layers":["l"]{more}}}]"#);
+    let write = |list: &str, config: &str| {
+        let files = [("manifest.json", list.as_bytes()), ("c.json", config.as_bytes()), ("l", b"layer")];
+        write_tar(&path, &files);
+    };
+    for (list, config, entry) in [
+        (list(r#","layers":["m"]"#), config(""), "manifest.json"),
+        (list(r#","CONFIG":"d.json""#), config(""), "manifest.json"),
+        (list(""), config(r#","Diff_IDs":[]"#), "c.json"),
+        (list(""), config("").replacen('{', r#"{"RootFS":{},"#, 1), "c.json"),
+    ] {
+        write(&list, &config);
+        let error = load(&place.store, &path).expect_err("two readings");
+        assert!(matches!(&error, ArchiveError::Document { entry: of, .. } if of == entry), "{error}");
+        assert!(names(&place.store).is_empty());
+    }
+    write_tar(
+        &path,
+        &[
+            ("oci-layout", br#"{"imageLayoutVersion":"1.0.0"}"#),
+            ("index.json", br#"{"schemaVersion":2,"manifests":[],"Manifests":[]}"#),
+        ],
+    );
+    let error = load(&place.store, &path).expect_err("two readings");
+    assert!(matches!(&error, ArchiveError::Document { entry, .. } if entry == "index.json"), "{error}");
+    write(&list(r#","Comment":"""#), &config(r#","other":1"#));
+    load(&place.store, &path).expect("one reading");
+}
+
 #[test]
 fn links_between_layers_and_compressed_layers_are_read() {
     let place = Place::new();

@@ -56,6 +56,8 @@ CREATE TABLE IF NOT EXISTS countersign_keys (
     last_used TIMESTAMP NULL
 );
 CREATE INDEX IF NOT EXISTS countersign_keys_gun_role ON countersign_keys (gun, role);
+CREATE INDEX IF NOT EXISTS countersign_keys_unused ON countersign_keys (updated_at, gun)
+    WHERE last_used IS NULL AND deleted_at IS NULL;
 CREATE TABLE IF NOT EXISTS countersign_renewals (
     gun VARCHAR(255) PRIMARY KEY NOT NULL,
     due_at TIMESTAMP NOT NULL

@@ -9,7 +9,7 @@ use sqlx::Row as _;
 
 use super::*;
 use crate::keys::OnlineRole;
-use crate::storage::{ChangeKind, KeyRow, KeyStorage as _, NewFile};
+use crate::storage::{ChangeKind, KeyRow, KeyStorage as _, NewFile, PendingKeys};
 
 fn at(seconds: i64) -> DateTime {
     DateTime::from_unix(1_800_000_000 + seconds).expect("in range")
@@ -147,9 +147,11 @@ async fn unused_key_is_found_until_it_has_signed() {
         sealed: vec![2],
         used: false,
     };
-    assert_eq!(storage.add_key(row("one"), at(0)).await.expect("stored").key_id, "one");
-    assert_eq!(storage.add_key(row("two"), at(0)).await.expect("not needed").key_id, "one");
-    let unused = async |role| storage.unused_key(&gun("g"), role, "ecdsa").await.expect("read");
+    let add =
+        async |id| storage.add_key(row(id), at(0), PendingKeys::default()).await.expect("stored").key_id;
+    assert_eq!(add("one").await, "one");
+    assert_eq!(add("two").await, "one");
+    let unused = async |role| storage.unused_key(&gun("g"), role, "ecdsa", at(0)).await.expect("read");
     assert_eq!(unused(OnlineRole::Timestamp).await, Some(row("one")));
     assert_eq!(unused(OnlineRole::Snapshot).await, None);
     storage.mark_used("one", at(1)).await.expect("noted");

@@ -5,10 +5,9 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use countersign_client::cache_dir::DirectoryCache;
 use countersign_client::export::export_remains;
-use countersign_client::import::Remains;
+use countersign_client::import::{Remains, RemainsLimits};
 use countersign_client::publisher::{Found, FoundIn, LostRoot, Publisher, PublisherError, SnapshotKey};
 use countersign_core::key::KeyId;
-use countersign_core::limits::Limits;
 use countersign_core::name::{Gun, RoleName};
 use tokio::task::spawn_blocking;
 
@@ -79,8 +78,9 @@ async fn find(from: Option<&Path>, gun: &Gun, publisher: &Publisher, app: &App) 
         });
     };
     let unread = format!("cannot recover from `{}`; nothing was changed", path.display());
-    let remains =
-        spawn_blocking(move || Remains::of_export(&path, &Limits::default())).await?.context(unread)?;
+    let remains = spawn_blocking(move || Remains::of_export(&path, &RemainsLimits::default()))
+        .await?
+        .context(unread)?;
     if remains.gun != *gun {
         return Err(RecoverError::OtherCollection { found: remains.gun, wanted: gun.clone() }.into());
     }
