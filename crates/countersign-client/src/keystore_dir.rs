@@ -55,6 +55,11 @@ impl DirKeyStore {
         &self.passphrases
     }
 
+    /// Notes that a key is used, wherever it is kept.
+    pub(crate) fn note_use(&self, id: KeyId) {
+        used::note(&self.private, id);
+    }
+
     /// When a key was last opened for signing on this machine, if it was.
     pub fn last_used(&self, id: KeyId) -> Option<SystemTime> {
         used::last(&self.private, id)

@@ -192,7 +192,7 @@ impl Passphrases {
                 self.prompt.say(line);
             }
         }
-        let what = format!("new {} key with ID {}", self.alias(&key), key.id.short());
+        let what = format!("new {} key with ID {}", self.alias(&key).escape_debug(), key.id.short());
         let exhausted = || PassphraseError::Exhausted { alias: self.alias(&key).to_owned(), key: key.id };
         self.ask_twice(&what, || end_of_input(self.alias(&key), key.id), exhausted)
     }
@@ -218,7 +218,8 @@ impl Passphrases {
             if attempt > 0 {
                 self.prompt.say(INCORRECT);
             }
-            let text = format!("Enter passphrase for {} key with ID {}: ", self.alias(&key), key.id.short());
+            let alias = self.alias(&key).escape_debug();
+            let text = format!("Enter passphrase for {alias} key with ID {}: ", key.id.short());
             let answer = self
                 .prompt
                 .ask_hidden(&text)

@@ -24,7 +24,8 @@ pub enum Restored {
 }
 
 impl BackedUp {
-    /// Puts the key back, if it is not here.
+    /// Puts the key back, if it is not here. A key that is not encrypted is encrypted on the way, with a passphrase that is asked
+    /// for.
     ///
     /// # Errors
     /// Those of reading and writing key files; [`KeyStoreError::OtherKey`]: a key that needs no passphrase is not the one

@@ -14,7 +14,7 @@ use super::{DirKeyStore, entry_of, find, read};
 use crate::backup::Restored;
 use crate::files;
 use crate::keystore::{KeyEntry, KeyStoreError, belongs_to_collection};
-use crate::passphrase::OpenError;
+use crate::passphrase::{KeyInQuestion, OpenError};
 
 /// How a key is to be kept.
 #[derive(Clone, Copy, Debug)]
@@ -242,7 +242,7 @@ impl DirKeyStore {
         sealed.key.write(&whole).map_err(|source| KeyStoreError::File { path: sealed.entry.location, source })
     }
 
-    /// Puts a key's file back, if there is none.
+    /// Puts a key's file back, if there is none. A key that is not encrypted is encrypted first.
     pub(crate) fn restore(&self, id: KeyId, text: &[u8]) -> Result<Restored, KeyStoreError> {
         let path = self.file(id);
         if find::one(&self.private, id)?.is_some() {
@@ -252,14 +252,31 @@ impl DirKeyStore {
                 _ => Ok(Restored::Kept),
             };
         }
-        if let Ok(key) = key_file::read(text, None)
-            && key.key.id() != id
-        {
-            return Err(KeyStoreError::OtherKey { path, found: key.key.id() });
-        }
+        let encrypted = self.encrypted(id, text, &path)?;
+        let text = encrypted.as_deref().map_or(text, Vec::as_slice);
         self.create_directory()?;
         files::create_private(&path, text).map_err(|source| KeyStoreError::Write { path, source })?;
         Ok(Restored::Added)
+    }
+
+    /// The file of a key that is not encrypted, with it encrypted; `None` for one that is. What cannot be read stays as it is.
+    fn encrypted(
+        &self,
+        id: KeyId,
+        text: &[u8],
+        path: &Path,
+    ) -> Result<Option<Zeroizing<Vec<u8>>>, KeyStoreError> {
+        let Ok(plain) = key_file::read(text, None) else { return Ok(None) };
+        if plain.key.id() != id {
+            return Err(KeyStoreError::OtherKey { path: path.to_owned(), found: plain.key.id() });
+        }
+        let unusable = |source| KeyStoreError::File { path: path.to_owned(), source };
+        let header = plain.header;
+        let role = header.role.unwrap_or_default();
+        let gun = header.gun.and_then(|gun| gun.parse::<Gun>().ok());
+        let passphrase =
+            self.passphrases.for_new(KeyInQuestion { id, role: &role }).map_err(KeyStoreError::Passphrase)?;
+        key_file::write(&plain.key, &role, gun.as_ref(), &passphrase).map(Some).map_err(unusable)
     }
 
     fn sealed(&self, id: KeyId) -> Result<Sealed, KeyStoreError> {

@@ -30,6 +30,9 @@ impl Keys {
 
     fn open(&self, id: KeyId, ask: bool) -> Result<Option<Arc<SecretKey>>, KeyStoreError> {
         if let Some(key) = self.tokens.load(id, ask)? {
+            if ask {
+                self.files.note_use(id);
+            }
             return Ok(Some(Arc::new(key)));
         }
         if ask {

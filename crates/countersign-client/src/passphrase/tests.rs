@@ -275,3 +275,18 @@ fn keyring_that_is_wrong_is_said_once_and_a_person_is_asked() {
     assert!(heard[0].contains("keyring has another passphrase") && heard[1].starts_with("Enter passphrase"));
     assert_eq!(*keyring.1.lock().expect("no test panicked here"), 1);
 }
+
+#[test]
+fn role_with_control_characters_is_asked_for_escaped() {
+    let script = Script::of(&[RIGHT]);
+    let role = "a\u{1b}[2J\r\nb\u{202e}";
+    asking(&script, Tries::default()).for_existing(key(role), open).expect("the right one");
+    let script_of_new = Script::of(&[RIGHT, RIGHT]);
+    asking(&script_of_new, Tries::default()).for_new(key(role)).expect("a new one");
+    let heard = [script.heard(), script_of_new.heard()].concat();
+    assert_eq!(heard.len(), 3);
+    for text in heard {
+        assert!(text.contains(r"a\u{1b}[2J\r\nb\u{202e} key"), "{text}");
+        assert!(!text.chars().any(char::is_control), "{text:?}");
+    }
+}

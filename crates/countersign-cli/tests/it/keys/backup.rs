@@ -238,3 +238,30 @@ fn doctor_says_when_keys_are_newer_than_the_last_backup() {
     world.run(&["key", "generate", "--role", "carol"]).expect_success();
     assert!(doctor().contains("1 key is newer than the last backup"), "{}", doctor());
 }
+
+#[test]
+fn open_key_of_a_backup_is_encrypted_when_it_is_restored() {
+    if !present_or_skip(&["openssl"]) {
+        return;
+    }
+    let (maker, _) = signer();
+    let sh = |line: &str| Invocation::of("sh").args(["-c", line]).dir(maker.path("")).run().expect_success();
+    sh("umask 077; openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out key.pem");
+    let before = ids(&maker);
+    maker.run(&["key", "import", "--role", "bob", "key.pem"]).expect_success();
+    let id = ids(&maker).into_iter().find(|id| !before.contains(id)).expect("one more");
+    let line =
+        "mkdir private && sed '1a role: bob\\n' key.pem > private/ID.key && tar -czf open.tar.gz private";
+    sh(&line.replace("ID", &id));
+
+    let mut world = elsewhere(&maker, "open.tar.gz");
+    let refused = world.run(&["key", "restore", "open.tar.gz"]).expect_code(1).stderr;
+    assert!(refused.contains("could not be asked for"), "{refused}");
+    assert!(key_files(&world.path(PRIVATE)).is_empty(), "nothing was written");
+    world.set("DOCKER_CONTENT_TRUST_REPOSITORY_PASSPHRASE", PASSPHRASE);
+    world.run(&["key", "restore", "open.tar.gz"]).expect_success();
+    let text = key_files(&world.path(PRIVATE)).remove(&format!("{id}.key")).expect("it is here");
+    let text = String::from_utf8(text).expect("PEM");
+    assert!(text.starts_with("-----BEGIN ENCRYPTED PRIVATE KEY-----\nrole: bob\n"), "{text}");
+    world.run(&["key", "passwd", "--same", &id]).expect_success();
+}

@@ -7,7 +7,7 @@ use countersign_testkit::command::Invocation;
 use countersign_testkit::peers::present_or_skip;
 
 use super::files::{ids, signer};
-use crate::world::{PASSPHRASE, World};
+use crate::world::{PASSPHRASE, Site, World};
 
 /// Imports `keys.pem`, which is refused; gives what was said.
 fn refused(world: &World, args: &[&str]) -> String {
@@ -138,4 +138,22 @@ fn ten_thousand_keys_are_listed_and_one_of_them_found() {
     world.run(&["key", "rename", &id, "bob"]).expect_success();
     let exported = world.run(&["key", "export", "-o", "all.pem"]).expect_success();
     assert!(exported.stderr.contains("Exported 10001 keys"), "{}", exported.stderr);
+}
+
+#[test]
+fn ten_thousand_other_keys_are_not_opened_when_one_signs() {
+    let site = Site::start();
+    let publisher = site.publisher();
+    site.publish(&publisher, "team/app:1", "one");
+    let private = publisher.path(".docker/trust/private");
+    let file = fs::read_dir(&private).expect("keys").next().expect("one").expect("an entry").path();
+    let text = fs::read(file).expect("a file");
+    for number in 0..10_000 {
+        // Opened, it would be found to be another key than its name says, and that would be an error.
+        fs::write(private.join(format!("{number:064x}.key")), &text).expect("ours");
+    }
+    let used = || fs::read_dir(publisher.path(".docker/trust/used")).expect("a directory").count();
+    let before = used();
+    site.publish(&publisher, "team/app:2", "two");
+    assert_eq!(used(), before, "the same keys signed");
 }

@@ -48,6 +48,11 @@ fn root_key_is_made_in_a_token_and_signs_a_collection_there() {
     let roots: Vec<&str> = roots.lines().filter(|line| line.contains(r#""role":"root","uses""#)).collect();
     assert_eq!(roots.len(), 1, "no other root was made: {roots:?}");
     assert!(roots[0].contains(&id) && roots[0].contains("pkcs11:token=release;id=01"), "{}", roots[0]);
+    assert!(roots[0].contains(r#""last_used":"20"#), "it was used: {}", roots[0]);
+    assert!(roots[0].contains(r#""expires":"20"#), "{}", roots[0]);
+    let long = publisher.run(&["key", "list", "--long"]).expect_success().stdout;
+    let row = long.lines().find(|line| line.contains(&id)).expect("a row");
+    assert!(row.contains("just now") && row.contains("team/app") && row.contains("pkcs11:"), "{row}");
     let consumer = site.person();
     consumer.run(&["pull", "--engine", "local", &site.image("team/app:1")]).expect_success();
 

@@ -215,3 +215,37 @@ fn old_files_become_strong_and_move_where_docker_looks() {
         }
     }
 }
+
+/// Answers as [`Script`] does, but removes a file while it is asked.
+struct Thief(Arc<Script>, std::path::PathBuf);
+
+impl Prompt for Thief {
+    fn say(&self, _line: &str) {}
+
+    fn ask_hidden(&self, text: &str) -> Option<zeroize::Zeroizing<String>> {
+        let _ = fs::remove_file(&self.1);
+        self.0.ask_hidden(text)
+    }
+}
+
+#[test]
+fn key_that_is_removed_while_in_use_signs_on_and_comes_back_nowhere() {
+    let dir = tempdir().expect("a directory");
+    let ours = store(dir.path());
+    let id = ours.generate("alice", None).expect("a key").id();
+    let path = ours.entry(id).expect("it is there").location;
+    let file = fs::read(&path).expect("a file");
+
+    let thief = Thief(Script::of(&[PASSPHRASE, "another passphrase", "another passphrase"]), path.clone());
+    let passphrases = Passphrases::new(PassphraseVariables::none(), Arc::new(thief), Tries::default());
+    let changing = DirKeyStore::new(dir.path(), Arc::new(passphrases));
+    let changed = changing.change_passphrase(id, NewPassphrase::Asked);
+    assert!(matches!(&changed, Err(KeyStoreError::Changed { path: gone }) if *gone == path), "{changed:?}");
+    assert!(!path.exists(), "what somebody removed is not put back");
+
+    fs::write(&path, file).expect("ours");
+    ours.load(id).expect("it is opened");
+    fs::remove_file(&path).expect("ours");
+    assert_eq!(ours.load(id).expect("who has it open goes on").id(), id);
+    assert!(matches!(store(dir.path()).load(id), Err(KeyStoreError::NotFound { id: gone }) if gone == id));
+}
