@@ -244,7 +244,7 @@ mod tests {
     #[test]
     fn collection_that_the_systems_policy_refuses_is_not_asked_for() {
         let rule = "[[rule]]\nmatch = \"example.com/*\"\ntrust = \"refused\"\n";
-        let refused = updater(Some(rule), Access::Pull).err().expect("refused");
+        let refused = updater(Some(rule), Access::Pull).expect_err("refused");
         assert!(refused.text.contains("is refused by"), "{}", refused.text);
         // Who publishes pulls nothing.
         updater(Some(rule), Access::Push).expect("an updater");

@@ -9,9 +9,9 @@ const RELEASES: &str = "targets/releases";
 /// The id of the one key of a role that somebody has for a collection, or of a signer.
 fn key_of(person: &Person, role: &str, gun: Option<&str>) -> String {
     let listed = person.ours(&["key", "list", "--json"]).expect_success().stdout;
-    let keys = listed.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+    let mut keys = listed.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
     let is_it = |key: &serde_json::Value| key["role"] == role && gun.is_none_or(|gun| key["gun"] == gun);
-    let key = keys.filter(is_it).last().expect("such a key");
+    let key = keys.rfind(is_it).expect("such a key");
     key["id"].as_str().expect("an id").to_owned()
 }
 
