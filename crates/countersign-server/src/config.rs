@@ -141,7 +141,7 @@ pub struct ServerLimits {
     /// Most connections at once. Default 4,096.
     pub connections: usize,
     /// Most keys of collections of which nothing is published. Default 10,000; see
-    /// [`PendingKeys`](crate::storage::PendingKeys).
+    /// [`PendingKeys`].
     pub pending_keys: u32,
 }
 
