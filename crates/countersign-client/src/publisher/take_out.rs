@@ -1,6 +1,6 @@
 //! Taking a key out of everything that it may sign: it was stolen, or its owner has left.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use countersign_core::author::{Change, DelegationEdit};
 use countersign_core::certificate::self_signed;
@@ -11,11 +11,13 @@ use countersign_core::signature::RoleKeys;
 use countersign_core::time::DateTime;
 use countersign_core::trust::TrustedCollection;
 
+use serde::Serialize;
+
 use super::edit::{EditOptions, Found};
 use super::{Published, Publisher, PublisherError};
 
 /// A role that a key may sign.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 pub struct MaySign {
     /// The role.
     pub role: RoleName,
@@ -37,14 +39,15 @@ pub fn may_sign(collection: &TrustedCollection, key: KeyId) -> Vec<MaySign> {
 }
 
 impl Publisher {
-    /// Takes a key out of every role of the collection that it may sign, in one upload. A top-level role that would have too few
-    /// keys gets a new one; a delegation that would have none goes. What the key signed is signed again with others that are
-    /// here. Its private file stays.
+    /// Takes a key out of every role of the collection that it may sign: of the top-level roles in one upload, then of the
+    /// delegations. A top-level role that would have too few keys gets a new one; a delegation that would have none goes. What
+    /// the key signed is signed again with others that are here. Its private file stays. Gives what was published.
     ///
     /// With `take_over`, `targets/releases` gets a new key of this key store where nobody else could sign it here.
     ///
     /// # Errors
-    /// - [`PublisherError::NoRootKeys`]: a top-level role has it, and the root keys are not here.
+    /// Whatever could be done is done before any but the first of these is said.
+    /// - [`PublisherError::NoRootKeys`]: a top-level role has it, and the root keys are not here. Nothing was changed.
     /// - [`PublisherError::TooFewKeys`]: a delegation would have fewer keys than must sign.
     /// - [`PublisherError::NobodyLeft`]: nothing could be pulled afterwards, and `take_over` is off.
     /// - [`PublisherError::Proposed`]: it waits for the signatures of others.
@@ -53,33 +56,45 @@ impl Publisher {
         key: KeyId,
         take_over: bool,
         now: DateTime,
-    ) -> Result<Published, PublisherError> {
+    ) -> Result<Vec<Published>, PublisherError> {
         let base = self.base_to_rotate(now).await?;
         let Some(collection) = base.collection() else {
             return Err(PublisherError::NoCollection(self.gun().clone()));
         };
-        let tops: Vec<_> = may_sign(collection, key).into_iter().filter_map(|may| may.role.top()).collect();
+        let may = may_sign(collection, key);
+        let tops: Vec<_> = may.iter().filter_map(|may| may.role.top()).collect();
+        let mut published = Vec::new();
         if !tops.is_empty() {
             self.admit_root_keys(&base).await?;
+            let mut changes = Vec::new();
+            for role in tops.iter().copied() {
+                let keys = self.keys_without(collection, role, key, now).await?;
+                changes.push(Change::ReplaceKeys { role, keys });
+            }
+            let plan = |_: &Found<'_>| Ok(changes.clone());
+            published.push(self.publish_edit(EditOptions::default(), now, plan).await?);
         }
-        let mut keys = BTreeMap::new();
-        for role in tops {
-            keys.insert(role, self.keys_without(collection, role, key, now).await?);
+        if may.len() > tops.len() {
+            let stand_in = if take_over && self.nobody_is_left(collection, key).await? {
+                let made = self.with_keys(|keys| keys.generate(RoleName::releases().as_str(), None)).await?;
+                Some(made.public_key().clone())
+            } else {
+                None
+            };
+            let present = self.present().await?;
+            let plan = |found: &Found<'_>| {
+                let Some(collection) = found.base.collection() else { return Ok(Vec::new()) };
+                let changes = delegations_of(collection, key).into_iter().filter_map(|(declared, keys)| {
+                    without(collection, declared, &keys, key, stand_in.as_ref(), found.present).ok()
+                });
+                Ok(changes.flatten().collect())
+            };
+            published.push(self.publish_edit(EditOptions::default(), now, plan).await?);
+            for (declared, keys) in delegations_of(collection, key) {
+                without(collection, declared, &keys, key, stand_in.as_ref(), &present)?;
+            }
         }
-        let stand_in = if take_over && self.nobody_is_left(collection, key).await? {
-            let made = self.with_keys(|keys| keys.generate(RoleName::releases().as_str(), None)).await?;
-            Some(made.public_key().clone())
-        } else {
-            None
-        };
-        let plan = |found: &Found<'_>| {
-            let tops =
-                keys.iter().map(|(role, keys)| Change::ReplaceKeys { role: *role, keys: keys.clone() });
-            let mut changes: Vec<_> = tops.collect();
-            changes.extend(delegations_without(found, key, stand_in.as_ref())?);
-            Ok(changes)
-        };
-        self.publish_edit(EditOptions::default(), now, plan).await
+        Ok(published)
     }
 
     /// Whether `targets/releases` has the key, and no other of its keys is here.
@@ -126,43 +141,41 @@ impl Publisher {
     }
 }
 
-/// The changes that take a key out of every delegation that is at hand. `stand_in` is a new key for what is released.
-fn delegations_without(
-    found: &Found<'_>,
+/// The changes that take a key out of one delegation. `stand_in` is a new key for what is released.
+fn without(
+    collection: &TrustedCollection,
+    declared: &Delegation,
+    keys: &RoleKeys,
     key: KeyId,
     stand_in: Option<&PublicKey>,
+    present: &BTreeSet<KeyId>,
 ) -> Result<Vec<Change>, PublisherError> {
-    let Some(collection) = found.base.collection() else { return Ok(Vec::new()) };
-    let mut changes = Vec::new();
-    for (declared, keys) in delegations_of(collection, key) {
-        let (role, threshold) = (declared.name.clone(), keys.threshold().get());
-        let is_released = role == RoleName::releases();
-        let add_keys: Vec<_> = stand_in.filter(|_| is_released).cloned().into_iter().collect();
-        let mut left = keys.canonical_ids();
-        left.remove(&key);
-        left.extend(add_keys.iter().filter_map(|key| key.canonical_id().ok()));
-        if left.is_empty() && !is_released {
-            changes.push(Change::RemoveDelegation { role });
-            continue;
-        }
-        if left.is_empty() {
-            return Err(PublisherError::NobodyLeft { role });
-        }
-        if left.len() < threshold {
-            return Err(PublisherError::TooFewKeys { role, keys: left.len(), threshold });
-        }
-        let edit = DelegationEdit { add_keys, remove_keys: vec![key], ..DelegationEdit::default() };
-        changes.push(Change::EditDelegation { role: role.clone(), edit });
-        let signed = collection.targets(&role);
-        if signed.is_none_or(|file| file.signers().intersection(&left).count() >= threshold) {
-            continue;
-        }
-        // With a threshold above one the others are asked; somebody has to be here.
-        if stand_in.is_some_and(|_| is_released) || !left.is_disjoint(found.present) {
-            changes.push(Change::Witness { role });
-        } else if is_released {
-            return Err(PublisherError::NobodyLeft { role });
-        }
+    let (role, threshold) = (declared.name.clone(), keys.threshold().get());
+    let is_released = role == RoleName::releases();
+    let add_keys: Vec<_> = stand_in.filter(|_| is_released).cloned().into_iter().collect();
+    let mut left = keys.canonical_ids();
+    left.remove(&key);
+    left.extend(add_keys.iter().filter_map(|key| key.canonical_id().ok()));
+    if left.is_empty() && !is_released {
+        return Ok(vec![Change::RemoveDelegation { role }]);
+    }
+    if left.is_empty() {
+        return Err(PublisherError::NobodyLeft { role });
+    }
+    if left.len() < threshold {
+        return Err(PublisherError::TooFewKeys { role, keys: left.len(), threshold });
+    }
+    let edit = DelegationEdit { add_keys, remove_keys: vec![key], ..DelegationEdit::default() };
+    let mut changes = vec![Change::EditDelegation { role: role.clone(), edit }];
+    let signed = collection.targets(&role);
+    if signed.is_none_or(|file| file.signers().intersection(&left).count() >= threshold) {
+        return Ok(changes);
+    }
+    // With a threshold above one the others are asked; somebody has to be here.
+    if stand_in.is_some_and(|_| is_released) || !left.is_disjoint(present) {
+        changes.push(Change::Witness { role });
+    } else if is_released {
+        return Err(PublisherError::NobodyLeft { role });
     }
     Ok(changes)
 }

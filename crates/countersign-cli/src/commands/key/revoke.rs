@@ -29,12 +29,15 @@ pub(crate) struct Args {
     /// Look through every repository of the trust server in `DOCKER_CONTENT_TRUST_SERVER`, too
     #[arg(long)]
     server: bool,
-    /// Only look: change nothing
+    /// Only look: change nothing, and trust nothing that is not trusted yet
     #[arg(long)]
     dry_run: bool,
     /// Where nobody else could sign what is released, sign it with a new key that is made here
     #[arg(long)]
     take_over: bool,
+    /// Print what was found as JSON, one object for each repository
+    #[arg(long)]
+    json: bool,
     /// Do not prompt for confirmation
     #[arg(long, short)]
     yes: bool,
@@ -45,7 +48,11 @@ pub(super) async fn run(args: &Args, app: &App) -> anyhow::Result<ExitStatus> {
     let printer = app.printer();
     let (collections, unknown) = found::with_key(args.key, args.since, args.server, app).await?;
     for collection in &collections {
-        printer.data_text(&found::text(collection, args.since))?;
+        if args.json {
+            printer.data(serde_json::to_string(collection)?)?;
+        } else {
+            printer.data_text(&found::text(collection, args.since))?;
+        }
     }
     let rest = if unknown == 0 { ExitStatus::Success } else { ExitStatus::Failure };
     if collections.is_empty() {
@@ -81,10 +88,15 @@ async fn take_out(args: &Args, collection: &Collection, app: &App) -> anyhow::Re
     let publisher = app.publisher(gun, None)?;
     let taken = publisher.take_out(args.key, args.take_over, app.context().now()).await;
     let published = taken.with_context(|| format!("key {} may still sign `{gun}`", args.key.short()))?;
-    for warning in &published.warnings {
+    for warning in published.iter().flat_map(|published| &published.warnings) {
         app.printer().warn(report::one_line(warning));
     }
-    app.printer().status(format_args!("Key {} may no longer sign {gun}", args.key.short()))?;
+    let line = format!("Key {} may no longer sign {gun}", args.key.short());
+    if args.json {
+        app.printer().say(line)
+    } else {
+        app.printer().status(line)?
+    }
     Ok(())
 }
 

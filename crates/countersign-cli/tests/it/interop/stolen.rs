@@ -48,6 +48,13 @@ fn stolen(server: &Server) {
     let listed = format!("v1 = {} in {RELEASES}", image.digest());
     assert!(dry.stdout.contains(&listed), "{}", dry.transcript());
     assert!(dry.stdout.contains("nobody else signed: v1"), "{}", dry.transcript());
+    assert!(auditor.files("tuf").is_empty(), "looking is no first use");
+    let json =
+        auditor.ours(&["key", "revoke", &key, "--server", "--dry-run", "--json"]).expect_success().stdout;
+    let found: Vec<serde_json::Value> =
+        json.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    assert_eq!(found.len(), 2);
+    assert!(found.iter().all(|found| found["nobody_else_signed"][0] == "v1"), "{json}");
     let future =
         auditor.ours(&["key", "revoke", &key, "--dry-run", "--since", "2126-01-01"]).expect_success();
     assert!(!future.stdout.contains(&listed), "{}", future.transcript());

@@ -2,18 +2,21 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use anyhow::Context as _;
+use countersign_client::cache_memory::MemoryCache;
 use countersign_client::export::{ExportError, ExportLimits};
 use countersign_client::history::{TagEvent, tag_history};
 use countersign_client::publisher::{MaySign, may_sign};
 use countersign_client::remote_http::{Access, changefeed};
 use countersign_client::trust_server::VARIABLE;
-use countersign_client::updater::UpdateError;
+use countersign_client::updater::{UpdateError, Updater};
 use countersign_core::key::KeyId;
-use countersign_core::name::{Gun, TargetName};
+use countersign_core::name::{Gun, RoleName, TargetName};
 use countersign_core::time::{DateTime, UpdateStart};
 use countersign_core::trust::TrustedCollection;
+use serde::Serialize;
 use tokio::task::spawn_blocking;
 
 use crate::app::App;
@@ -24,16 +27,25 @@ use crate::report;
 use crate::time::minute;
 
 /// A collection that the key may sign.
+#[derive(Serialize)]
 pub(super) struct Collection {
     pub(super) gun: Gun,
     server: String,
-    roles: Vec<MaySign>,
+    may_sign: Vec<MaySign>,
     /// What it signed, as far as the server has it.
     signed: Vec<TagEvent>,
     /// What is not known of that, in words.
     missing: Vec<String>,
     /// The tags that nobody else's signature stands behind.
-    alone: BTreeSet<TargetName>,
+    nobody_else_signed: BTreeSet<TargetName>,
+}
+
+/// What looking at one collection came to.
+#[derive(Default)]
+struct Looked {
+    collection: Option<Collection>,
+    /// The delegations that cannot be used, with all below them.
+    unread: Vec<RoleName>,
 }
 
 /// The collections that a key may sign, and of how many it could not be told.
@@ -45,19 +57,35 @@ pub(super) async fn with_key(
 ) -> anyhow::Result<(Vec<Collection>, usize)> {
     let trust_dir = app.context().trust_dir();
     let cached = spawn_blocking(move || collections(&trust_dir)).await?;
-    let mut guns: BTreeSet<_> = cached.into_iter().map(|collection| collection.gun).collect();
+    let cached: BTreeSet<_> = cached.into_iter().map(|collection| collection.gun).collect();
+    let (mut guns, mut found, mut unknown) = (cached.clone(), Vec::new(), 0);
     if whole_server {
         let (session, server) = app.trust_server_session()?.with_context(|| {
             format!("`{VARIABLE}` is not set, so that there is no one trust server to look through")
         })?;
-        guns.extend(changefeed::collections(&session, &server).await.with_context(|| {
-            format!("`{}` does not say which repositories it has; nothing was changed", server.host())
-        })?);
+        match changefeed::collections(&session, &server).await {
+            Ok(all) => guns.extend(all),
+            Err(error) => {
+                let why = report::one_line(&error);
+                app.printer().warn(format_args!(
+                    "`{}` does not say which repositories it has, and only those that are cached here are looked at: {why}",
+                    server.host()
+                ));
+                unknown += 1;
+            }
+        }
     }
-    let (mut found, mut unknown) = (Vec::new(), 0);
     for gun in guns {
-        match of_collection(&gun, key, since, app).await {
-            Ok(collection) => found.extend(collection),
+        match of_collection(&gun, key, since, cached.contains(&gun), app).await {
+            Ok(Looked { collection, unread }) => {
+                for role in unread {
+                    app.printer().warn(format_args!(
+                        "`{role}` of `{gun}` cannot be read, and whether the key may sign below it could not be told"
+                    ));
+                    unknown += 1;
+                }
+                found.extend(collection);
+            }
             Err(error) => {
                 let why = report::one_line(error.as_ref());
                 app.printer().warn(format_args!("whether it may sign `{gun}` could not be told: {why}"));
@@ -72,27 +100,37 @@ async fn of_collection(
     gun: &Gun,
     key: KeyId,
     since: Option<DateTime>,
+    is_cached: bool,
     app: &App,
-) -> anyhow::Result<Option<Collection>> {
-    let updater = app.updater(gun, Access::Push)?;
+) -> anyhow::Result<Looked> {
+    let mut updater = app.updater(gun, Access::Push)?;
+    if !is_cached {
+        // Looking is no first use.
+        let cache = Arc::new(MemoryCache::default());
+        updater = Updater::new(Arc::clone(updater.remote()), cache, updater.settings().clone());
+    }
     let start = UpdateStart(app.context().now());
     let history = match tag_history(&updater, start, None, ExportLimits::default()).await {
-        Err(ExportError::Update(UpdateError::NoTrustData { trusted_before: false, .. })) => return Ok(None),
+        Err(ExportError::Update(UpdateError::NoTrustData { trusted_before: false, .. })) => {
+            return Ok(Looked::default());
+        }
         history => history?,
     };
     let collection = &history.now.collection;
-    let roles = may_sign(collection, key);
-    if roles.is_empty() {
-        return Ok(None);
+    let unread = history.now.skipped.iter().map(|skipped| skipped.role.clone()).collect();
+    let may_sign = may_sign(collection, key);
+    if may_sign.is_empty() {
+        return Ok(Looked { collection: None, unread });
     }
     let is_meant = |event: &TagEvent| {
         let is_late = since.is_none_or(|since| event.signed_about.is_none_or(|at| at >= since));
         is_late && event.signers.contains(&key)
     };
-    let alone = alone(collection, key);
+    let nobody_else_signed = alone(collection, key);
     let signed = history.events.into_iter().filter(is_meant).collect();
     let (server, missing) = (updater.remote().server().to_owned(), history.missing);
-    Ok(Some(Collection { gun: gun.clone(), server, roles, signed, missing, alone }))
+    let collection = Collection { gun: gun.clone(), server, may_sign, signed, missing, nobody_else_signed };
+    Ok(Looked { collection: Some(collection), unread })
 }
 
 /// The tags of files that this key alone signed: signed again, they are affirmed by whoever does that.
@@ -105,7 +143,7 @@ fn alone(collection: &TrustedCollection, key: KeyId) -> BTreeSet<TargetName> {
 /// What was found of one collection.
 pub(super) fn text(collection: &Collection, since: Option<DateTime>) -> String {
     let mut text = format!("{HEADING}{}{HEADING:#} on {}\n", collection.gun, collection.server);
-    for MaySign { role, keys, threshold } in &collection.roles {
+    for MaySign { role, keys, threshold } in &collection.may_sign {
         let _ = writeln!(text, "  may sign {role}: {threshold} of {keys} must");
     }
     let when = since.map_or_else(|| "ever".to_owned(), |since| format!("since {}", minute(since)));
@@ -120,8 +158,8 @@ pub(super) fn text(collection: &Collection, since: Option<DateTime>) -> String {
     for missing in &collection.missing {
         let _ = writeln!(text, "  not known: {missing}");
     }
-    if !collection.alone.is_empty() {
-        let tags: Vec<_> = collection.alone.iter().map(|tag| shown(tag.as_str())).collect();
+    if !collection.nobody_else_signed.is_empty() {
+        let tags: Vec<_> = collection.nobody_else_signed.iter().map(|tag| shown(tag.as_str())).collect();
         let _ = writeln!(text, "  nobody else signed: {}", tags.join(", "));
     }
     text
