@@ -11,6 +11,7 @@ mod keys;
 mod server;
 mod shim;
 mod subject;
+mod tokens;
 
 use std::time::Duration;
 
@@ -58,6 +59,7 @@ pub(crate) async fn run(args: Args, app: &App) -> anyhow::Result<ExitStatus> {
         on_files("policy", app, configuration::policy),
         on_files("network", app, environment::check),
         on_files("keys", app, keys::check),
+        on_files("keys", app, tokens::check),
         on_files("shim", app, shim::check),
         ("server", Box::pin(server::check(subject, app))),
         ("trust", Box::pin(cached::check(subject, app))),

@@ -56,6 +56,13 @@ fn root_key_is_made_in_a_token_and_signs_a_collection_there() {
     let consumer = site.person();
     consumer.run(&["pull", "--engine", "local", &site.image("team/app:1")]).expect_success();
 
+    let doctor = publisher.run(&["doctor"]);
+    assert!(doctor.stdout.contains("has 1 signing key, in release"), "{}", doctor.transcript());
+    publisher.set("COUNTERSIGN_PKCS11_MODULE", "/nonexistent.so");
+    let doctor = publisher.run(&["doctor"]).expect_code(1);
+    assert!(doctor.stdout.contains("/nonexistent.so"), "{}", doctor.transcript());
+    with_tokens(&mut publisher, &hsm);
+
     // Notary looks for a certificate with the role as its name, and a private key of the same identifier.
     let objects = hsm.pkcs11_tool(&["--list-objects"]).expect_success().stdout;
     for part in [
