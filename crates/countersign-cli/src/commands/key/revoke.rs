@@ -93,9 +93,9 @@ async fn take_out(args: &Args, collection: &Collection, app: &App) -> anyhow::Re
     }
     let line = format!("Key {} may no longer sign {gun}", args.key.short());
     if args.json {
-        app.printer().say(line)
+        app.printer().say(line);
     } else {
-        app.printer().status(line)?
+        app.printer().status(line)?;
     }
     Ok(())
 }
