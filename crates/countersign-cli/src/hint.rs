@@ -292,6 +292,11 @@ fn publisher(error: &PublisherError) -> Option<String> {
              is what is left"
                 .to_owned(),
         ),
+        PublisherError::WouldLose { .. } => Some(
+            "have their signers sign again first, which they can as long as the collection stands; or `--leave-out` goes without them, and \
+             they sign again afterwards"
+                .to_owned(),
+        ),
         PublisherError::NobodyLeft { .. } => Some(
             "do it where another signer's key is, or add a signer who has signed it first; `--take-over` signs it with a new key that is made \
              here"

@@ -4,7 +4,7 @@
 //! <trust dir>/tuf/<gun>/metadata/{root,targets,snapshot,timestamp}.json
 //! <trust dir>/tuf/<gun>/metadata/targets/<delegation>.json
 //! <trust dir>/tuf/<gun>/seen.json       the versions seen
-//! <trust dir>/tuf/<gun>/metadata.next/  what takes the place of metadata and seen.json, where that was cut off
+//! <trust dir>/tuf/<gun>/.metadata.next/ what takes the place of metadata and seen.json, where that was cut off
 //! <trust dir>/tuf/<gun>/confirmed.json  when a server last confirmed the timestamp
 //! <trust dir>/tuf/<gun>/rotations.json  replacements of keys that were begun
 //! <trust dir>/tuf/<gun>/proposal.json   the next edition, while it waits for signatures

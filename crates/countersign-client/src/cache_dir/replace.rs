@@ -12,9 +12,9 @@ use crate::cache::{CacheBeginning, CacheError};
 use crate::directory::{Directory, remove_tree};
 
 /// What takes the place of the metadata and of the versions seen, once it is whole.
-pub(super) const NEXT: &str = "metadata.next";
+pub(super) const NEXT: &str = ".metadata.next";
 /// The same, while it is written.
-const UNFINISHED: &str = "metadata.unfinished";
+const UNFINISHED: &str = ".metadata.unfinished";
 
 /// Replaces files and versions seen.
 pub(super) fn replace(trust_dir: &Path, gun: &Gun, beginning: &CacheBeginning) -> Result<(), CacheError> {

@@ -93,6 +93,17 @@ pub enum PublisherError {
     /// No key that is here could add a signature to a proposal.
     #[error("no key that is here can add a signature: {}; nothing was signed", .0.wanting())]
     NothingToSign(Box<Proposed>),
+    /// Delegations whose files are missing or over would lose what they say.
+    #[error(
+        "what {} says of `{gun}` is not here or has expired, and would be lost; nothing was changed",
+        names(roles)
+    )]
+    WouldLose {
+        /// The collection.
+        gun: Gun,
+        /// The delegations.
+        roles: Vec<RoleName>,
+    },
     /// Nobody whose key is here could sign again what is released.
     #[error(
         "no other key of `{role}` is here to sign it again, and without that nothing can be pulled; nothing was changed"

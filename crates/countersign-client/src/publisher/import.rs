@@ -90,7 +90,7 @@ impl Publisher {
         let ring = self.ring(&root, &checked, &present).await?;
         let is_begun = begin > last.min(FIRST);
         let role_files = if is_begun {
-            self.published_files(checked.keys()).await?
+            self.published_files(&checked, checked.keys()).await?
         } else {
             renewed(&checked, &ring, now)?
         };
@@ -160,9 +160,11 @@ impl Publisher {
         }
     }
 
-    /// The files that an upload which was cut off has published, each by the keys of its role.
+    /// The files that an upload which was cut off has published, each by the keys of its role: what was checked, or that with the
+    /// next version and another end. Anything else is not of that upload.
     pub(super) async fn published_files(
         &self,
+        checked: &Checked,
         roles: impl IntoIterator<Item = (RoleName, RoleKeys)>,
     ) -> Result<BTreeMap<RoleName, Bytes>, PublisherError> {
         let limits = &self.updater.settings().limits;
@@ -173,10 +175,17 @@ impl Publisher {
             let bytes = match answer {
                 Ok(Fetched::Bytes(bytes)) => bytes,
                 Ok(Fetched::NotModified) => return Err(PublisherError::Exists(self.gun().clone())),
+                // It was left out.
+                Err(error) if error.is_not_found() && role.is_delegation() => continue,
                 Err(source) => return Err(PublisherError::Update(UpdateError::Fetch { file, source })),
             };
-            let envelope = Envelope::parse(bytes.clone(), limits);
-            if !envelope.is_ok_and(|envelope| keys.verify::<Targets>(&envelope).is_ok()) {
+            let there = Envelope::parse(bytes.clone(), limits)
+                .ok()
+                .and_then(|file| keys.verify::<Targets>(&file).ok());
+            let of_it = |there: &Verified<Targets>| {
+                checked.roles.get(&role).is_some_and(|(file, _)| is_of(file, there))
+            };
+            if !there.as_ref().is_some_and(of_it) {
                 return Err(PublisherError::Exists(self.gun().clone()));
             }
             files.insert(role, bytes);
@@ -209,6 +218,17 @@ impl Publisher {
         }
         Ok(ring)
     }
+}
+
+/// Whether `there` is `file`, or what this program makes of it when it signs it anew.
+fn is_of(file: &Verified<Targets>, there: &Verified<Targets>) -> bool {
+    if there.bytes() == file.bytes() {
+        return true;
+    }
+    let mut renewed = (**file).clone();
+    let is_next = renewed.version.next().is_ok_and(|next| next == there.version);
+    (renewed.version, renewed.expires) = (there.version, there.expires);
+    is_next && renewed == **there
 }
 
 /// The files of targets and delegations: as they are, and signed anew where they expire soon and enough keys are here.

@@ -14,12 +14,12 @@ use bytes::Bytes;
 use countersign_core::author::{KeyRing, expiry, sign};
 use countersign_core::certificate::self_signed;
 use countersign_core::key::{KeyId, PublicKey};
-use countersign_core::metadata::{Document as _, RoleSpec, Root};
+use countersign_core::metadata::{Document as _, Envelope, RoleSpec, Root, Snapshot, Targets};
 use countersign_core::name::{RoleName, TopRole};
 use countersign_core::number::{MetaVersion, Threshold};
 use countersign_core::sign::SecretKey;
-use countersign_core::signature::RoleKeys;
-use countersign_core::time::{DateTime, UpdateStart};
+use countersign_core::signature::{RoleKeys, Verified};
+use countersign_core::time::{DateTime, UpdateStart, is_expired};
 use countersign_core::trust::PinRule;
 
 use super::super::import::checked::Checked;
@@ -101,10 +101,12 @@ impl Publisher {
     /// Deletes the collection at its server and publishes `remains` under a new root: with the key of the key store that `root_key`
     /// names, else one that is made. Targets are signed again, with a new key if theirs is not here.
     ///
-    /// A recovery that was cut off goes on when it is run again with the same remains.
+    /// A recovery that was cut off goes on when it is run again with the same remains. With `leave_out`, delegations whose files are
+    /// missing or have expired go without them.
     ///
     /// # Errors
     /// - As [`Publisher::lost_root`].
+    /// - [`PublisherError::WouldLose`]: delegations would lose what they say, and `leave_out` is off; nothing was changed.
     /// - [`PublisherError::ChangedMeanwhile`]: the server has something else than the remains; nothing was changed.
     /// - [`PublisherError::Delete`]: the server does not delete it; nothing was changed there.
     /// - [`PublisherError::AnotherRoot`]: somebody else published it under a root of theirs. Nothing of it was touched.
@@ -112,6 +114,7 @@ impl Publisher {
         &self,
         remains: &Remains,
         root_key: Option<KeyId>,
+        leave_out: bool,
         now: DateTime,
     ) -> Result<NewRoot, PublisherError> {
         let checked = self.checked(remains, Expired::Renewed, now).await?;
@@ -122,6 +125,14 @@ impl Publisher {
             return Err(PublisherError::TooManyRoots { max: MAX_ROOTS });
         }
         let mut next = self.prepare(&checked, &served, root_key, now).await?;
+        if !matches!(served, Served::Begun(_)) {
+            // A server takes no file that is over, and by then the collection would be gone.
+            let roles = self.lost_with(remains, &checked, &next.files, now);
+            if !roles.is_empty() && !leave_out {
+                return Err(PublisherError::WouldLose { gun: self.gun().clone(), roles });
+            }
+            next.files.retain(|role, _| !roles.contains(role));
+        }
         let begin = match &served {
             Served::Begun(root) => root.version.get() + 1,
             Served::Nothing | Served::Remains => last.min(FIRST),
@@ -135,7 +146,9 @@ impl Publisher {
         }
         self.publish_roots(&mut next, &checked, begin..=last, now).await?;
         let confirmed = self.trust_new_root(next.root_key.id(), now).await?;
-        self.updater.cache().note_rotations(self.gun(), &[]).await?;
+        if confirmed.is_ok() {
+            self.updater.cache().note_rotations(self.gun(), &[]).await?;
+        }
         let tops = [TopRole::Root, TopRole::Snapshot].map(RoleName::from);
         Ok(NewRoot {
             root_key: next.root_key.id(),
@@ -201,11 +214,35 @@ impl Publisher {
         let mut signers: BTreeMap<_, _> = checked.keys().collect();
         signers.insert(TopRole::Targets.into(), root.role_keys(TopRole::Targets));
         let files = match served {
-            Served::Begun(_) => self.published_files(signers).await?,
+            Served::Begun(_) => self.published_files(checked, signers).await?,
             Served::Nothing | Served::Remains => signed_again(checked, &root, &ring, now)?,
         };
         let snapshot_key = if snapshot_here { SnapshotKey::Local } else { SnapshotKey::Server };
         Ok(Prepared { root, root_key, new_targets_keys, ring, files, snapshot_key })
+    }
+
+    /// The delegations that would lose what they say: the snapshot lists a file that is not among `files`, or theirs is over.
+    fn lost_with(
+        &self,
+        remains: &Remains,
+        checked: &Checked,
+        files: &BTreeMap<RoleName, Bytes>,
+        now: DateTime,
+    ) -> Vec<RoleName> {
+        let limits = &self.updater.settings().limits;
+        let snapshot = remains.files.get(&RoleName::from(TopRole::Snapshot)).cloned();
+        let snapshot =
+            snapshot.and_then(|bytes| Envelope::parse(bytes, limits).ok()?.claim::<Snapshot>().ok());
+        let listed = snapshot.into_iter().flat_map(|snapshot| snapshot.meta.into_keys());
+        let listed = listed.filter_map(|name| name.parse::<RoleName>().ok());
+        let missing = listed.filter(|role| role.is_delegation() && !files.contains_key(role));
+        let is_over = |(role, (file, _)): (&RoleName, &(Verified<Targets>, RoleKeys))| {
+            // One that was renewed is another file.
+            let stays = files.get(role).is_some_and(|bytes| bytes == file.bytes());
+            (role.is_delegation() && stays && is_expired(file.expires(), UpdateStart(now)))
+                .then(|| role.clone())
+        };
+        missing.chain(checked.roles.iter().filter_map(is_over)).collect()
     }
 
     /// The server's timestamp key, and its snapshot key unless that is here: those of the root that was begun with, else others

@@ -28,7 +28,7 @@ impl Author {
     }
 
     async fn recover_root(&self, found: &Found) -> Result<NewRoot, PublisherError> {
-        self.publisher().recover_lost_root(&found.remains, None, now()).await
+        self.publisher().recover_lost_root(&found.remains, None, false, now()).await
     }
 
     async fn found(&self) -> Found {
@@ -406,4 +406,38 @@ async fn note_of_another_rotation_is_no_begun_recovery() {
     let anew = author.recover_root(&author.found().await).await.expect("published");
     anew.confirmed.expect("shown");
     author.sign("v1", b"v1").await.expect("goes on");
+}
+
+/// The snapshot lists what there is: what a cache or an export has not got must not be deleted unsaid.
+#[tokio::test]
+async fn lost_root_deletes_no_delegation_that_is_not_here_or_is_over() {
+    let server = PublishServer::empty();
+    let (mut owner, bob) = (Author::at(&server), Author::at(&server));
+    owner.options.snapshot_key = SnapshotKey::Server;
+    let key = bob.keys.generate("bob", None).expect("a key");
+    let signer = role("targets/bob");
+    owner.publisher().add_signer(&signer, &[key.public_key().clone()], now()).await.expect("added");
+    bob.sign("v1", b"one").await.expect("published");
+    owner.lose("root");
+    let mut found = owner.found().await;
+    let bobs = found.remains.files.remove(&signer).expect("it is there");
+    let before = server.newest();
+    let refused = owner.recover_root(&found).await.expect_err("bob's file is not here");
+    assert!(
+        matches!(&refused, PublisherError::WouldLose { roles, .. } if *roles == [signer.clone()]),
+        "{refused:?}"
+    );
+    assert_eq!(server.newest(), before, "nothing was deleted");
+    // In four years bob's signature is over, and nobody but he can renew it.
+    found.remains.files.insert(signer.clone(), bobs);
+    let later = now().plus_seconds(4 * 365 * 86_400);
+    let refused = owner.publisher().recover_lost_root(&found.remains, None, false, later).await;
+    assert!(
+        matches!(&refused, Err(PublisherError::WouldLose { roles, .. }) if roles.contains(&signer)),
+        "{refused:?}"
+    );
+    assert_eq!(server.newest(), before, "nothing was deleted");
+    found.remains.files.remove(&signer);
+    let anew = owner.publisher().recover_lost_root(&found.remains, None, true, now()).await.expect("agreed");
+    assert!(!anew.roles.contains(&signer) && anew.roles.contains(&RoleName::releases()), "{:?}", anew.roles);
 }

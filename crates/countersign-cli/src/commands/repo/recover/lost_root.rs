@@ -39,7 +39,11 @@ pub(super) async fn run(args: Args, app: &App) -> anyhow::Result<ExitStatus> {
         FoundIn::Published => {}
     }
     let copy = keep_copy(&args, &found, &plan, app).await?;
-    printer.tell(described(&gun, &plan, &copy));
+    let copied = match found.source {
+        FoundIn::Published => "everything that is published",
+        _ => "what is recovered",
+    };
+    printer.tell(described(&gun, &plan, copied, &copy));
     if !args.yes && !is_begun {
         let question = format!("Type `{gun}` to go on: ");
         let answer = app.ask(&question).ok_or(RecoverError::Unasked)?;
@@ -47,9 +51,12 @@ pub(super) async fn run(args: Args, app: &App) -> anyhow::Result<ExitStatus> {
             return Err(RecoverError::Unconfirmed.into());
         }
     }
-    let anew = publisher.recover_lost_root(&found.remains, args.root_key, now).await.with_context(|| {
-        format!("`{gun}` is not recovered yet; run it again to go on, the copy is `{}`", copy.display())
-    })?;
+    let anew = publisher
+        .recover_lost_root(&found.remains, args.root_key, args.leave_out, now)
+        .await
+        .with_context(|| {
+            format!("`{gun}` is not recovered yet; run it again to go on, the copy is `{}`", copy.display())
+        })?;
     if let Err(error) = &anew.confirmed {
         printer.warn(format_args!("published, but it is not trusted here yet: {}", report::one_line(error)));
     }
@@ -94,7 +101,7 @@ async fn find(from: Option<&Path>, gun: &Gun, publisher: &Publisher, app: &App) 
 
 /// Writes down what there is before anything is deleted; gives the path.
 async fn keep_copy(args: &Args, found: &Found, plan: &LostRoot, app: &App) -> anyhow::Result<PathBuf> {
-    if let Some(path) = &args.from {
+    if let (Some(path), FoundIn::Expired(_) | FoundIn::Gone | FoundIn::Begun) = (&args.from, &found.source) {
         return Ok(path.clone());
     }
     let gun = &found.remains.gun;
@@ -117,7 +124,7 @@ async fn keep_copy(args: &Args, found: &Found, plan: &LostRoot, app: &App) -> an
     Ok(path)
 }
 
-fn described(gun: &Gun, plan: &LostRoot, copy: &Path) -> String {
+fn described(gun: &Gun, plan: &LostRoot, copied: &str, copy: &Path) -> String {
     let lost: Vec<_> = plan.root_keys.iter().map(KeyId::to_string).collect();
     let mut lines = vec![
         format!("The root keys of {gun} are not here: {}", lost.join(", ")),
@@ -127,7 +134,7 @@ fn described(gun: &Gun, plan: &LostRoot, copy: &Path) -> String {
                   has, this is what will be done:"
                 .to_owned(),
         },
-        format!("  copy       everything that is published is in {}", copy.display()),
+        format!("  copy       {copied} is in {}", copy.display()),
         "  delete     the collection, at its trust server".to_owned(),
         "  root       published anew, with a new root key".to_owned(),
     ];

@@ -28,6 +28,7 @@ use crate::report;
 /// that key: `countersign trust repin` shows them what has changed. Where a recovery key was made (`countersign key recovery`), none
 /// of this is needed: restore it and rotate the root key.
 #[derive(Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(crate) struct Args {
     /// The repository
     #[arg(value_name = "REF")]
@@ -50,6 +51,9 @@ pub(crate) struct Args {
     /// With `--lost-root`: recover from what `repo export` wrote, or from the copy that an earlier run wrote
     #[arg(long, value_name = "FILE", requires = "lost_root")]
     from: Option<PathBuf>,
+    /// With `--lost-root`: go on without delegations whose files are missing or have expired; their signers sign again afterwards
+    #[arg(long, requires = "lost_root")]
+    leave_out: bool,
 }
 
 /// Recovers.
