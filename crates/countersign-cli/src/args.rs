@@ -50,7 +50,7 @@ Variables that open keys:
   COUNTERSIGN_PKCS11_PIN                      the PIN of a token
   ..._FILE                                    a file with it, in place of any of these
   COUNTERSIGN_PASSPHRASE_COMMAND              a command that prints passphrases
-  DBUS_SESSION_BUS_ADDRESS                    the session whose keyring may have them, see `key remember`
+  DBUS_SESSION_BUS_ADDRESS                    the session whose keyring may have them
   COUNTERSIGN_PKCS11_MODULE                   the library through which keys in hardware are used
   COUNTERSIGN_PKCS11_TOKEN                    which token, where there are several
 
