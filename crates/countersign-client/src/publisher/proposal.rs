@@ -9,6 +9,7 @@ mod kept;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use countersign_core::author::{AuthorError, Draft, Edition, KeyRing, OpenProposal, Proposal, RoleStanding};
 use countersign_core::key::KeyId;
 use countersign_core::name::{Gun, RoleName, TopRole};
@@ -309,6 +310,9 @@ impl Publisher {
         now: DateTime,
     ) -> Result<Result<Edition, Box<Proposed>>, PublisherError> {
         let mut open = open;
+        // Whatever comes of the upload, a signature that was made is not made in vain.
+        let bytes = Bytes::from(open.to_proposal().to_bytes());
+        self.updater.cache().keep_proposal(self.gun(), Some(bytes)).await?;
         if !open.is_complete() {
             let proposed = self.leave(collection, open).await?;
             // Somebody else's signature may have come in meanwhile.
