@@ -66,12 +66,19 @@ impl Publisher {
         let mut published = Vec::new();
         if !tops.is_empty() {
             self.admit_root_keys(&base).await?;
-            let mut changes = Vec::new();
+            let mut made = Vec::new();
             for role in tops.iter().copied() {
-                let keys = self.keys_without(collection, role, key, now).await?;
-                changes.push(Change::ReplaceKeys { role, keys });
+                made.push((role, self.key_in_place_of(collection, role, key, now).await?));
             }
-            let plan = |_: &Found<'_>| Ok(changes.clone());
+            // Of what is there by then: others may have changed its keys, too.
+            let plan = |found: &Found<'_>| {
+                let replaced = made.iter().filter_map(|(role, made)| {
+                    let mut keys = others(found.base.collection()?, *role, key)?;
+                    keys.extend(made.clone());
+                    Some(Change::ReplaceKeys { role: *role, keys })
+                });
+                Ok(replaced.collect())
+            };
             published.push(self.publish_edit(EditOptions::default(), now, plan).await?);
         }
         if may.len() > tops.len() {
@@ -111,34 +118,38 @@ impl Publisher {
         Ok(others.is_disjoint(&self.present().await?))
     }
 
-    /// The keys of a top-level role without `key`; with a new one, if they would be too few.
-    async fn keys_without(
+    /// The key that a top-level role gets in place of `key`; none, if it has enough others.
+    async fn key_in_place_of(
         &self,
         collection: &TrustedCollection,
         role: TopRole,
         key: KeyId,
         now: DateTime,
-    ) -> Result<Vec<PublicKey>, PublisherError> {
+    ) -> Result<Option<PublicKey>, PublisherError> {
         let threshold = collection.root().role_keys(role).threshold().get();
-        let listed = collection.root().keys_of(role).map(|(_, key)| key.clone());
-        let mut keys: Vec<_> = listed.filter(|listed| listed.canonical_id().ok() != Some(key)).collect();
-        if keys.len() >= threshold {
-            return Ok(keys);
+        if others(collection, role, key).is_none_or(|others| others.len() >= threshold) {
+            return Ok(None);
         }
         let is_here = self.present().await?.contains(&key);
         if role == TopRole::Timestamp || (role == TopRole::Snapshot && !is_here) {
             let made = self.updater.remote().rotate_key(role).await;
-            keys.push(made.map_err(|source| PublisherError::ServerKey { role, source })?);
-            return Ok(keys);
+            return made.map(Some).map_err(|source| PublisherError::ServerKey { role, source });
         }
         let gun = self.gun().clone();
         let made = self.with_keys(move |keys| keys.generate(role.name(), Some(&gun))).await?;
-        keys.push(match role {
+        Ok(Some(match role {
             TopRole::Root => self_signed(self.gun(), &made, now).map_err(PublisherError::Certificate)?,
             _ => made.public_key().clone(),
-        });
-        Ok(keys)
+        }))
     }
+}
+
+/// The keys of a top-level role besides `key`; `None` if it does not have that.
+fn others(collection: &TrustedCollection, role: TopRole, key: KeyId) -> Option<Vec<PublicKey>> {
+    let all: Vec<_> = collection.root().keys_of(role).map(|(_, key)| key.clone()).collect();
+    let others: Vec<_> =
+        all.iter().filter(|listed| listed.canonical_id().ok() != Some(key)).cloned().collect();
+    (others.len() < all.len()).then_some(others)
 }
 
 /// The changes that take a key out of one delegation. `stand_in` is a new key for what is released.
