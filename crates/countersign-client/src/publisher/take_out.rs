@@ -46,7 +46,7 @@ impl Publisher {
     /// With `take_over`, `targets/releases` gets a new key of this key store where nobody else could sign it here.
     ///
     /// # Errors
-    /// Whatever could be done is done before any but the first of these is said.
+    /// An upload that went before stays published.
     /// - [`PublisherError::NoRootKeys`]: a top-level role has it, and the root keys are not here. Nothing was changed.
     /// - [`PublisherError::TooFewKeys`]: a delegation would have fewer keys than must sign.
     /// - [`PublisherError::NobodyLeft`]: nothing could be pulled afterwards, and `take_over` is off.
