@@ -123,30 +123,39 @@ impl RoleKeys {
         Ok(signers)
     }
 
-    /// Canonical ids of the distinct keys of the role that signed, however few: how far a file is on its way to the threshold.
+    /// Canonical ids of the distinct keys of the role that signed, however few.
+    fn valid_signers(&self, envelope: &Envelope) -> Result<BTreeSet<KeyId>, SignatureError> {
+        Ok(self.counted(envelope)?.into_iter().map(|(signer, _)| signer).collect())
+    }
+
+    /// The signatures that count, however few, one of each distinct key: how far a file is on its way to the threshold. So many are
+    /// verified as the limits say, and no more.
     ///
     /// It proves nothing; only [`RoleKeys::verify`] does.
     ///
     /// # Errors
     /// [`SignatureError::RepeatedKeyId`].
-    pub fn valid_signers(&self, envelope: &Envelope) -> Result<BTreeSet<KeyId>, SignatureError> {
+    pub(crate) fn counted<'a>(
+        &self,
+        envelope: &'a Envelope,
+    ) -> Result<Vec<(KeyId, &'a Signature)>, SignatureError> {
         let mut seen = BTreeSet::new();
-        let mut signers = BTreeSet::new();
+        let mut counted: Vec<(KeyId, &Signature)> = Vec::new();
         let mut left = envelope.verifications();
         for signature in envelope.signatures() {
             if !seen.insert(signature.keyid.as_str()) {
                 return Err(SignatureError::RepeatedKeyId(signature.keyid.clone()));
             }
             let Some((canonical, key)) = self.key_of(signature) else { continue };
-            if left == 0 || signers.contains(&canonical) {
+            if left == 0 || counted.iter().any(|(signer, _)| *signer == canonical) {
                 continue;
             }
             left -= 1;
             if accepts(key, signature, envelope.message()) {
-                signers.insert(canonical);
+                counted.push((canonical, signature));
             }
         }
-        Ok(signers)
+        Ok(counted)
     }
 
     /// Whether a signature of `message` is one that counts.

@@ -375,3 +375,20 @@ fn root_is_signed_where_nothing_else_is_known() {
     let refused = begun.open_root(&other.environment(), Seen::default());
     assert!(matches!(refused, Err(ProposalError::OtherCollection(_))));
 }
+
+/// Each verification takes a look at the whole file: opening a proposal costs no more of them than verifying its files.
+#[test]
+fn no_more_signatures_are_verified_than_of_a_published_file() {
+    let mut sim = Sim::new();
+    let people: Vec<_> = (0..70).map(|_| key()).collect();
+    for person in &people {
+        sim.ring.insert(person.clone());
+    }
+    sim.list(TopRole::Targets, people.iter().map(|key| key.public_key().clone()).collect());
+    let collection = sim.first_update(&sim.files()).expect("trusted");
+    let mut draft = Draft::of(&collection);
+    draft.apply(&set_in("targets", "v2")).expect("a target");
+    let all = draft.propose(&collection, sim.gun.clone(), &ring(&people), now()).expect("every key is here");
+    let open = all.open(&collection).expect("the next edition");
+    assert_eq!(open.standing()[0].groups[0].signed.len(), Limits::default().verifications);
+}

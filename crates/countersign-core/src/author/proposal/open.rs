@@ -282,13 +282,14 @@ pub(super) fn pending(
     if groups.is_empty() {
         return Err(AuthorError::UnknownRole(role).into());
     }
+    let mut signatures: Vec<Signature> = Vec::new();
     for group in &groups {
-        let counted = group.valid_signers(envelope);
-        counted.map_err(|source| ProposalError::Signatures { role: role.clone(), source })?;
+        let counted = group.counted(envelope);
+        let counted = counted.map_err(|source| ProposalError::Signatures { role: role.clone(), source })?;
+        let fresh = counted.into_iter().map(|(_, signature)| signature);
+        let fresh: Vec<_> = fresh.filter(|signature| !signatures.contains(signature)).cloned().collect();
+        signatures.extend(fresh);
     }
-    let counts =
-        |signature: &&Signature| groups.iter().any(|group| group.counts(signature, envelope.message()));
-    let signatures = envelope.signatures().iter().filter(counts).cloned().collect();
     Ok((role, Pending { message: envelope.message().to_vec(), signatures, groups }))
 }
 
