@@ -104,6 +104,12 @@ pub enum PublisherError {
         /// The delegations.
         roles: Vec<RoleName>,
     },
+    /// Somebody published while it was decided what to sign again.
+    #[error("`{role}` has changed since it was looked at; it was not signed again")]
+    ChangedSinceShown {
+        /// The role.
+        role: RoleName,
+    },
     /// Nobody whose key is here could sign again what is released.
     #[error(
         "no other key of `{role}` is here to sign it again, and without that nothing can be pulled; nothing was changed"

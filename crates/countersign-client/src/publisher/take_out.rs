@@ -1,9 +1,10 @@
 //! Taking a key out of everything that it may sign: it was stolen, or its owner has left.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use countersign_core::author::{Change, DelegationEdit};
 use countersign_core::certificate::self_signed;
+use countersign_core::digest::Digest;
 use countersign_core::key::{KeyId, PublicKey};
 use countersign_core::metadata::Delegation;
 use countersign_core::name::{RoleName, TopRole};
@@ -45,8 +46,11 @@ impl Publisher {
     ///
     /// With `take_over`, `targets/releases` gets a new key of this key store where nobody else could sign it here.
     ///
+    /// `shown` are the SHA-256 of the files of targets and delegations that somebody has looked at: nothing else is signed again.
+    ///
     /// # Errors
     /// An upload that went before stays published.
+    /// - [`PublisherError::ChangedSinceShown`]: somebody has published meanwhile.
     /// - [`PublisherError::NoRootKeys`]: a top-level role has it, and the root keys are not here. Nothing was changed.
     /// - [`PublisherError::TooFewKeys`]: a delegation would have fewer keys than must sign.
     /// - [`PublisherError::NobodyLeft`]: nothing could be pulled afterwards, and `take_over` is off.
@@ -55,6 +59,7 @@ impl Publisher {
         &self,
         key: KeyId,
         take_over: bool,
+        shown: &BTreeMap<RoleName, Digest>,
         now: DateTime,
     ) -> Result<Vec<Published>, PublisherError> {
         let base = self.base_to_rotate(now).await?;
@@ -72,6 +77,9 @@ impl Publisher {
             }
             // Of what is there by then: others may have changed its keys, too.
             let plan = |found: &Found<'_>| {
+                if tops.contains(&TopRole::Targets) {
+                    admit_shown(found, shown, &TopRole::Targets.into())?;
+                }
                 let replaced = made.iter().filter_map(|(role, made)| {
                     let mut keys = others(found.base.collection()?, *role, key)?;
                     keys.extend(made.clone());
@@ -94,7 +102,23 @@ impl Publisher {
                 let changes = delegations_of(collection, key).into_iter().filter_map(|(declared, keys)| {
                     without(collection, declared, &keys, key, stand_in.as_ref(), found.present).ok()
                 });
-                Ok(changes.flatten().collect())
+                let changes: Vec<_> = changes.flatten().collect();
+                for change in &changes {
+                    let again = match change {
+                        Change::Witness { role } => Some(role.clone()),
+                        Change::EditDelegation { role, .. } | Change::RemoveDelegation { role } => {
+                            role.parent()
+                        }
+                        _ => None,
+                    };
+                    // Targets that were signed again above were looked at there.
+                    let looked_at =
+                        |role: &RoleName| *role == TopRole::Targets && tops.contains(&TopRole::Targets);
+                    again
+                        .filter(|role| !looked_at(role))
+                        .map_or(Ok(()), |role| admit_shown(found, shown, &role))?;
+                }
+                Ok(changes)
             };
             published.push(self.publish_edit(EditOptions::default(), now, plan).await?);
             for (declared, keys) in delegations_of(collection, key) {
@@ -142,6 +166,19 @@ impl Publisher {
             _ => made.public_key().clone(),
         }))
     }
+}
+
+/// Refuses to sign again what nobody has looked at.
+fn admit_shown(
+    found: &Found<'_>,
+    shown: &BTreeMap<RoleName, Digest>,
+    role: &RoleName,
+) -> Result<(), PublisherError> {
+    let there = found.base.collection().and_then(|collection| collection.targets(role));
+    if there.is_none_or(|there| shown.get(role) == Some(&there.digest())) {
+        return Ok(());
+    }
+    Err(PublisherError::ChangedSinceShown { role: role.clone() })
 }
 
 /// The keys of a top-level role besides `key`; `None` if it does not have that.

@@ -86,7 +86,7 @@ pub(super) async fn run(args: &Args, app: &App) -> anyhow::Result<ExitStatus> {
 async fn take_out(args: &Args, collection: &Collection, app: &App) -> anyhow::Result<()> {
     let gun = &collection.gun;
     let publisher = app.publisher(gun, None)?;
-    let taken = publisher.take_out(args.key, args.take_over, app.context().now()).await;
+    let taken = publisher.take_out(args.key, args.take_over, &collection.files, app.context().now()).await;
     let published = taken.with_context(|| format!("key {} may still sign `{gun}`", args.key.short()))?;
     for warning in published.iter().flat_map(|published| &published.warnings) {
         app.printer().warn(report::one_line(warning));

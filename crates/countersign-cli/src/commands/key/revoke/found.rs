@@ -1,6 +1,6 @@
 //! Where a key may sign, and what it has signed.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::sync::Arc;
 
@@ -12,6 +12,7 @@ use countersign_client::publisher::{MaySign, may_sign};
 use countersign_client::remote_http::{Access, changefeed};
 use countersign_client::trust_server::VARIABLE;
 use countersign_client::updater::{UpdateError, Updater};
+use countersign_core::digest::Digest;
 use countersign_core::key::KeyId;
 use countersign_core::name::{Gun, RoleName, TargetName};
 use countersign_core::time::{DateTime, UpdateStart};
@@ -34,6 +35,9 @@ pub(super) struct Collection {
     may_sign: Vec<MaySign>,
     /// What it signed, as far as the server has it.
     signed: Vec<TagEvent>,
+    /// The SHA-256 of each file that was looked at.
+    #[serde(skip)]
+    pub(super) files: BTreeMap<RoleName, Digest>,
     /// What is not known of that, in words.
     missing: Vec<String>,
     /// The tags that nobody else's signature stands behind.
@@ -127,9 +131,11 @@ async fn of_collection(
         is_late && event.signers.contains(&key)
     };
     let nobody_else_signed = alone(collection, key);
+    let files = collection.roles().iter().map(|(role, file)| (role.clone(), file.digest())).collect();
     let signed = history.events.into_iter().filter(is_meant).collect();
     let (server, missing) = (updater.remote().server().to_owned(), history.missing);
-    let collection = Collection { gun: gun.clone(), server, may_sign, signed, missing, nobody_else_signed };
+    let collection =
+        Collection { gun: gun.clone(), server, may_sign, signed, files, missing, nobody_else_signed };
     Ok(Looked { collection: Some(collection), unread })
 }
 
