@@ -3,6 +3,7 @@
 
 pub mod command;
 pub mod daemon;
+pub mod fake_daemon;
 pub mod normalise;
 pub mod peers;
 pub mod terminal;

@@ -7,8 +7,9 @@ use countersign_core::digest::Digest;
 use countersign_engine::docker::{Address, DaemonError, Deadlines, DockerEngine, Endpoint, Parts, Source};
 use countersign_engine::{Engine as _, EngineError, Pinned};
 use countersign_registry::descriptor::Platform;
+use countersign_testkit::fake_daemon::{FakeDaemon, Reply};
 
-use super::fake::{Fake, Reply, registries};
+use super::fake::{engine, engine_with, registries};
 use super::{heard, reference};
 
 fn digest(text: &str) -> Digest {
@@ -37,8 +38,8 @@ const CREATE: &str = "POST /images/create";
 const PUSH: &str = "POST /images/r.example/team/app/push";
 
 /// One that pulls with this report, and has `names` afterwards.
-fn puller(report: impl Fn() -> Reply + Send + Sync + 'static, names: Vec<String>) -> Fake {
-    Fake::start(move |request| match request {
+fn puller(report: impl Fn() -> Reply + Send + Sync + 'static, names: Vec<String>) -> FakeDaemon {
+    FakeDaemon::start(move |request| match request {
         request if request.starts_with(CREATE) => Some(report()),
         request if request.starts_with("GET /images/r.example") => Some(inspected(&names)),
         _ => None,
@@ -47,7 +48,7 @@ fn puller(report: impl Fn() -> Reply + Send + Sync + 'static, names: Vec<String>
 
 async fn refused_pull(report: impl Fn() -> Reply + Send + Sync + 'static) -> DaemonError {
     let fake = puller(report, Vec::new());
-    match fake.engine().pull(&pinned(), None, heard()).await {
+    match engine(&fake).pull(&pinned(), None, heard()).await {
         Err(EngineError::Daemon(error)) => error,
         other => panic!("{other:?}"),
     }
@@ -55,7 +56,7 @@ async fn refused_pull(report: impl Fn() -> Reply + Send + Sync + 'static) -> Dae
 
 /// One that pushes with this report, of an image with `digests`.
 async fn push(report: Vec<String>, digests: Vec<Digest>) -> Result<(Digest, u64), EngineError> {
-    let fake = Fake::start(move |request| match request {
+    let fake = FakeDaemon::start(move |request| match request {
         request if request.starts_with(PUSH) => Some(Reply::Report(report.clone())),
         request if request.starts_with("GET /images/r.example") => {
             let names: Vec<_> = digests.iter().map(|digest| format!("r.example/team/app@{digest}")).collect();
@@ -63,7 +64,7 @@ async fn push(report: Vec<String>, digests: Vec<Digest>) -> Result<(Digest, u64)
         }
         _ => None,
     });
-    let pushed = fake.engine().push(&reference("r.example/team/app:1"), heard()).await?;
+    let pushed = engine(&fake).push(&reference("r.example/team/app:1"), heard()).await?;
     assert_eq!(pushed.tag, "1");
     Ok((pushed.digest, pushed.length))
 }
@@ -86,7 +87,7 @@ async fn pull_is_by_digest_and_confirmed_and_reported_in_the_daemons_words() {
     let fake = puller(report, vec![pinned().to_string()]);
     let heard = heard();
     let platform = Platform::new("linux", "arm64", None);
-    let pulled = fake.engine().pull(&pinned(), Some(&platform), heard.clone()).await.expect("it is pulled");
+    let pulled = engine(&fake).pull(&pinned(), Some(&platform), heard.clone()).await.expect("it is pulled");
     assert!(pulled.was_here);
     assert_eq!(
         heard.lines(),
@@ -115,12 +116,12 @@ async fn pull_that_brought_another_image_is_refused() {
             format!("r.example/other@{}", digest("signed")),
         ],
     );
-    let error = fake.engine().pull(&pinned(), None, heard()).await.expect_err("another image");
+    let error = engine(&fake).pull(&pinned(), None, heard()).await.expect_err("another image");
     match &error {
         EngineError::Daemon(DaemonError::OtherDigest { found, .. }) => assert_eq!(*found, [digest("evil")]),
         other => panic!("{other:?}"),
     }
-    let error = fake.engine().tag(&pinned(), &reference("r.example/team/app:1")).await.expect_err("no tag");
+    let error = engine(&fake).tag(&pinned(), &reference("r.example/team/app:1")).await.expect_err("no tag");
     assert!(matches!(error, EngineError::NoSuchImage(_)), "{error:?}");
     assert!(!fake.heard().iter().any(|request| request.contains("/tag?")), "{:?}", fake.heard());
 
@@ -130,12 +131,12 @@ async fn pull_that_brought_another_image_is_refused() {
 
 #[tokio::test]
 async fn tag_is_set_by_id_once_the_digest_is_confirmed() {
-    let fake = Fake::start(|request| match request {
+    let fake = FakeDaemon::start(|request| match request {
         request if request.contains("/tag?") => Some(Reply::Whole(201, String::new())),
         request if request.starts_with("GET /images/") => Some(inspected(&[pinned().to_string()])),
         _ => None,
     });
-    fake.engine().tag(&pinned(), &reference("r.example/team/app:1")).await.expect("it is tagged");
+    engine(&fake).tag(&pinned(), &reference("r.example/team/app:1")).await.expect("it is tagged");
     let expected = format!("POST /v1.41/images/{}/tag?repo=r.example%2Fteam%2Fapp&tag=1", id());
     assert_eq!(fake.heard().last().expect("a request"), &expected);
 }
@@ -173,14 +174,16 @@ async fn errors_of_a_daemon_keep_its_words_without_control_characters() {
 
 #[tokio::test]
 async fn daemon_that_never_answers_is_given_up() {
-    let address = |fake: &Fake| Address::Unix(fake.socket());
+    let address = |fake: &FakeDaemon| Address::Unix(fake.socket());
     let short = Duration::from_millis(50);
-    let silent = Fake::start(|_| Some(Reply::Nothing));
-    let engine = silent.engine_with(|parts| parts.deadlines = Deadlines { hello: short, ..parts.deadlines });
+    let silent = FakeDaemon::start(|_| Some(Reply::Nothing));
+    let engine =
+        engine_with(&silent, |parts| parts.deadlines = Deadlines { hello: short, ..parts.deadlines });
     let error = engine.greet().await.expect_err("no answer");
     assert_eq!(error.to_string(), format!("the daemon at {} did not answer within 50ms", address(&silent)));
     let slow = puller(|| Reply::Nothing, vec![]);
-    let engine = slow.engine_with(|parts| parts.deadlines = Deadlines { silence: short, ..parts.deadlines });
+    let engine =
+        engine_with(&slow, |parts| parts.deadlines = Deadlines { silence: short, ..parts.deadlines });
     let error = engine.pull(&pinned(), None, heard()).await.expect_err("no answer");
     assert!(matches!(error, EngineError::Daemon(DaemonError::Silent { .. })), "{error:?}");
 }
@@ -200,12 +203,13 @@ async fn nobody_there_is_told_in_dockers_words() {
 #[tokio::test]
 async fn version_is_negotiated_or_fixed() {
     let greeting = |header: &'static str| {
-        Fake::start(move |request| {
+        FakeDaemon::start(move |request| {
             let text = format!("HTTP/1.1 200 OK\r\n{header}Connection: close\r\nContent-Length: 2\r\n\r\nOK");
             (request == "GET /_ping").then(|| Reply::Bytes(text.into_bytes()))
         })
     };
-    let spoken = |fake: Fake| async move { fake.engine().greet().await.map(|greeting| greeting.api_version) };
+    let spoken =
+        |fake: FakeDaemon| async move { engine(&fake).greet().await.map(|greeting| greeting.api_version) };
     assert_eq!(spoken(greeting("Api-Version: 1.40\r\n")).await.expect("a version"), "1.40");
     assert_eq!(spoken(greeting("Api-Version: 1.99\r\n")).await.expect("a version"), "1.48");
     assert_eq!(spoken(greeting("")).await.expect("a version"), "1.24");
@@ -215,14 +219,12 @@ async fn version_is_negotiated_or_fixed() {
     assert!(matches!(error, DaemonError::Garbage { .. }), "{error:?}");
 
     let fake = greeting("Api-Version: 1.40\r\nLibpod-Api-Version: 4.3.1\r\n");
-    let engine = fake.engine_with(|parts| parts.api_version = Some("1.30".to_owned()));
+    let engine = engine_with(&fake, |parts| parts.api_version = Some("1.30".to_owned()));
     let greeting = engine.greet().await.expect("a version");
     assert_eq!((greeting.api_version.as_str(), greeting.is_podman), ("1.30", true));
     let endpoint = Endpoint { address: Address::Unix(fake.socket()), source: Source::Default };
-    let parts = Parts {
-        api_version: Some("latest".to_owned()),
-        ..Parts::new(endpoint, fake.dir.path(), registries())
-    };
+    let parts =
+        Parts { api_version: Some("latest".to_owned()), ..Parts::new(endpoint, fake.dir(), registries()) };
     let error = DockerEngine::new(parts).expect_err("no version");
     assert!(matches!(error, DaemonError::Version(_)), "{error:?}");
 }
@@ -266,7 +268,7 @@ async fn tag_that_moved_while_it_was_pushed_is_no_push() {
     };
     for (moves, is_pushed) in [(false, true), (true, false)] {
         let pushed = AtomicBool::new(false);
-        let fake = Fake::start(move |request| match request {
+        let fake = FakeDaemon::start(move |request| match request {
             request if request.starts_with(PUSH) => {
                 pushed.store(true, Ordering::SeqCst);
                 Some(Reply::Report(vec![aux(sent, 527)]))
@@ -276,7 +278,7 @@ async fn tag_that_moved_while_it_was_pushed_is_no_push() {
             }
             _ => None,
         });
-        let outcome = fake.engine().push(&reference("r.example/team/app:1"), heard()).await;
+        let outcome = engine(&fake).push(&reference("r.example/team/app:1"), heard()).await;
         match outcome {
             Ok(outcome) => assert!(is_pushed && outcome.digest == sent),
             Err(EngineError::Daemon(DaemonError::OtherImage { pushed, .. })) => {
@@ -295,7 +297,7 @@ async fn push_of_all_tags_needs_a_report_for_each_that_is_right() {
     let push = |report: Vec<String>| async move {
         let names = r#"["r.example/app:1","r.example/app:2","r.example/other:1"]"#;
         let list = format!(r#"[{{"Id":"{}","RepoTags":{names}}}]"#, id());
-        let fake = Fake::start(move |request| match request {
+        let fake = FakeDaemon::start(move |request| match request {
             "GET /images/json" => Some(Reply::Whole(200, list.clone())),
             "POST /images/r.example/app/push" => Some(Reply::Report(report.clone())),
             asked if asked.starts_with("GET /images/r.example/app:") => {
@@ -303,7 +305,7 @@ async fn push_of_all_tags_needs_a_report_for_each_that_is_right() {
             }
             _ => None,
         });
-        fake.engine().push_all(&reference("r.example/app"), &*heard()).await
+        engine(&fake).push_all(&reference("r.example/app"), &*heard()).await
     };
     let pushed = push(vec![reported("1", sent), reported("2", sent)]).await.expect("both are pushed");
     assert_eq!(pushed.iter().map(|pushed| pushed.tag.as_str()).collect::<Vec<_>>(), ["1", "2"]);
@@ -320,18 +322,18 @@ async fn push_of_all_tags_needs_a_report_for_each_that_is_right() {
 
 #[tokio::test]
 async fn push_of_an_unknown_image_asks_for_no_push() {
-    let fake = Fake::start(|_| None);
-    let error = fake.engine().push(&reference("r.example/team/app:1"), heard()).await.expect_err("unknown");
+    let fake = FakeDaemon::start(|_| None);
+    let error = engine(&fake).push(&reference("r.example/team/app:1"), heard()).await.expect_err("unknown");
     assert!(matches!(error, EngineError::NoSuchImage(_)), "{error:?}");
-    let error = fake.engine().planned_push(&reference("r.example/team/app:1")).await.expect_err("unknown");
+    let error = engine(&fake).planned_push(&reference("r.example/team/app:1")).await.expect_err("unknown");
     assert!(matches!(error, EngineError::NoSuchImage(_)), "{error:?}");
     assert!(fake.heard().iter().all(|request| request.starts_with("GET ")), "{:?}", fake.heard());
 }
 
 #[tokio::test]
 async fn id_counts_only_if_the_image_has_it() {
-    let fake = Fake::start(|request| request.starts_with("GET /images/").then(|| inspected(&[])));
-    let engine = fake.engine();
+    let fake = FakeDaemon::start(|request| request.starts_with("GET /images/").then(|| inspected(&[])));
+    let engine = engine(&fake);
     let whole = id();
     for text in [
         whole.to_string(),
@@ -354,8 +356,8 @@ async fn id_counts_only_if_the_image_has_it() {
 async fn credentials_go_to_the_daemon_for_their_registry_alone() {
     let fake = puller(|| Reply::Report(Vec::new()), vec![pinned().to_string()]);
     let config = r#"{"auths":{"r.example":{"auth":"bWU6c2VjcmV0"}}}"#;
-    std::fs::write(fake.dir.path().join("config.json"), config).expect("a file");
-    let engine = fake.engine();
+    std::fs::write(fake.dir().join("config.json"), config).expect("a file");
+    let engine = engine(&fake);
     engine.pull(&pinned(), None, heard()).await.expect("it is pulled");
     let pull = fake.heard().into_iter().find(|request| request.starts_with("POST")).expect("a pull");
     // {"username":"me","password":"secret","serveraddress":"r.example"}
@@ -376,9 +378,10 @@ async fn images_are_listed_by_name_with_their_digests() {
         id(),
         digest("one")
     );
-    let fake =
-        Fake::start(move |request| (request == "GET /images/json").then(|| Reply::Whole(200, list.clone())));
-    let images = fake.engine().images().await.expect("a list");
+    let fake = FakeDaemon::start(move |request| {
+        (request == "GET /images/json").then(|| Reply::Whole(200, list.clone()))
+    });
+    let images = engine(&fake).images().await.expect("a list");
     let shown: Vec<_> = images
         .iter()
         .map(|image| (image.reference.as_ref().map(ToString::to_string), image.digest, image.size))
@@ -390,22 +393,22 @@ async fn images_are_listed_by_name_with_their_digests() {
 
 #[tokio::test]
 async fn archive_that_breaks_off_replaces_nothing() {
-    let whole = Fake::start(|request| match request {
+    let whole = FakeDaemon::start(|request| match request {
         request if request.starts_with("GET /images/get") => Some(Reply::Whole(200, "a tar".to_owned())),
         request if request.starts_with("GET /images/") => Some(inspected(&[])),
         _ => None,
     });
-    let path = whole.dir.path().join("app.tar");
-    whole.engine().save(&[reference("r.example/app:1")], &path).await.expect("it is saved");
+    let path = whole.dir().join("app.tar");
+    engine(&whole).save(&[reference("r.example/app:1")], &path).await.expect("it is saved");
     assert_eq!(std::fs::read_to_string(&path).expect("a file"), "a tar");
-    let broken = Fake::start(|request| match request {
+    let broken = FakeDaemon::start(|request| match request {
         request if request.starts_with("GET /images/get") => {
             Some(Reply::Bytes(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf".to_vec()))
         }
         request if request.starts_with("GET /images/") => Some(inspected(&[])),
         _ => None,
     });
-    let error = broken.engine().save(&[reference("r.example/app:1")], &path).await.expect_err("half of it");
+    let error = engine(&broken).save(&[reference("r.example/app:1")], &path).await.expect_err("half of it");
     assert!(matches!(error, EngineError::Daemon(DaemonError::Reset { .. })), "{error:?}");
     assert_eq!(std::fs::read_to_string(&path).expect("a file"), "a tar");
 }

@@ -8,6 +8,7 @@ mod plugin;
 pub(crate) mod publish;
 mod pull;
 mod refused;
+mod replayed;
 mod required;
 mod shim;
 mod tables;
