@@ -82,28 +82,38 @@ pub(super) async fn run(args: &Args, app: &App) -> anyhow::Result<ExitStatus> {
         printer.tell("Nothing was changed");
         return Ok(ExitStatus::Failure);
     }
-    let mut left = 0;
+    let (mut left, mut outcome) = (0, rest);
     for collection in collections {
-        let outcome = take_out(args, collection, app).await;
-        let is_out = outcome.unwrap_or_else(|error| {
+        let came_of_it = take_out(args, collection, app).await;
+        let came_of_it = came_of_it.unwrap_or_else(|error| {
             report::report(&error, printer);
-            false
+            Outcome::Left
         });
-        left += usize::from(!is_out);
+        left += usize::from(came_of_it == Outcome::Left);
+        if came_of_it != Outcome::Out {
+            outcome = ExitStatus::Failure;
+        }
     }
-    if left == 0 {
-        return Ok(rest);
+    if left > 0 {
+        let all = repositories(collections.len());
+        printer.say(format_args!("Key {} may still sign in {left} of {all}", args.key.short()));
     }
-    printer.say(format_args!(
-        "Key {} may still sign in {left} of {}",
-        args.key.short(),
-        repositories(collections.len())
-    ));
-    Ok(ExitStatus::Failure)
+    Ok(outcome)
 }
 
-/// Takes it out of one repository, and says what came of that; whether it is out of it.
-async fn take_out(args: &Args, collection: &Collection, app: &App) -> anyhow::Result<bool> {
+/// What came of one repository.
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Outcome {
+    /// It may sign nothing of it.
+    Out,
+    /// That was published, and could not be seen.
+    Unseen,
+    /// It may still sign something.
+    Left,
+}
+
+/// Takes it out of one repository, and says what came of that.
+async fn take_out(args: &Args, collection: &Collection, app: &App) -> anyhow::Result<Outcome> {
     let (gun, key, printer) = (&collection.gun, args.key.short(), app.printer());
     let publisher = app.publisher(gun, None)?;
     let taken = publisher.take_out(args.key, args.take_over, &collection.files, app.context().now()).await;
@@ -124,7 +134,11 @@ async fn take_out(args: &Args, collection: &Collection, app: &App) -> anyhow::Re
             printer.status(line)?;
         }
     }
-    let is_out = left.is_empty() && confirmed.is_ok();
+    let outcome = match (left.is_empty(), &confirmed) {
+        (false, _) => Outcome::Left,
+        (true, Err(_)) => Outcome::Unseen,
+        (true, Ok(())) => Outcome::Out,
+    };
     for StillSigns { roles, why } in left {
         let what = format!("key {key} may still sign {} of `{gun}`", names(&roles));
         report::report(&anyhow::Error::new(why).context(what), printer);
@@ -135,7 +149,7 @@ async fn take_out(args: &Args, collection: &Collection, app: &App) -> anyhow::Re
         );
         report::report(&anyhow::Error::new(error).context(what), printer);
     }
-    Ok(is_out)
+    Ok(outcome)
 }
 
 fn names(roles: &[RoleName]) -> String {
