@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use countersign_client::keystore::KeyStore;
 use countersign_client::publisher::{Approval, PublisherError, SnapshotKey, TakenOut, may_sign};
@@ -13,6 +15,7 @@ use countersign_core::key::{KeyId, PublicKey};
 use countersign_core::metadata::FileMeta;
 use countersign_core::name::{RoleName, TopRole};
 use countersign_core::number::{MetaVersion, Threshold};
+use countersign_core::sign::Sign as _;
 use countersign_core::signature::RoleKeys;
 use countersign_core::time::UpdateStart;
 
@@ -205,6 +208,18 @@ async fn root_keys_that_are_elsewhere_keep_the_key_in_top_level_roles_alone() {
     assert_eq!(case.may_sign().await, ["targets"]);
 }
 
+/// What was signed here of a file that was looked at needs no second look.
+#[tokio::test]
+async fn key_of_targets_and_of_a_delegation_is_taken_out_of_both() {
+    let case = Case::with_targets_key().await;
+    let next = case.owner.key_for("next");
+    case.publish(declared("targets/c", Threshold::ONE, &[&case.stolen, &next]).into()).await;
+    let taken = case.take_out().await;
+    assert_eq!((named(&taken.taken), taken.left.len()), (vec!["targets", "targets/c"], 0));
+    assert_eq!(case.server.uploads(), [vec!["root", "targets"], vec!["targets"]]);
+    assert!(case.may_sign().await.is_empty());
+}
+
 #[tokio::test]
 async fn targets_that_changed_keep_the_key_in_themselves_and_their_delegations_alone() {
     let case = Case::with_targets_key().await;
@@ -267,6 +282,36 @@ async fn delegation_that_waits_for_others_does_not_hold_up_its_neighbours() {
 }
 
 #[tokio::test]
+async fn delegation_that_cannot_be_signed_again_does_not_hold_up_its_neighbours() {
+    let case = Case::new().await;
+    let [first, next] = ["first", "next"].map(|of| case.owner.key_for(of));
+    let roles = [
+        declared("targets/c", Threshold::ONE, &[&case.stolen, &first]),
+        declared("targets/d", Threshold::ONE, &[&case.stolen, &next]),
+    ];
+    case.publish(roles.concat()).await;
+    // The stolen key alone signs the next version, with a field that would be lost.
+    let text = String::from_utf8(case.server.newest()[&role("targets/c")].to_vec()).expect("UTF-8");
+    let end = text.find(",\"signatures\"").expect("signatures");
+    let message = text["{\"signed\":".len()..end].replace(",\"version\":1", ",\"unheard\":[1],\"version\":2");
+    let key = case.owner.keys.load(case.id()).expect("there");
+    let (method, sig) = key.sign(message.as_bytes()).expect("signed");
+    let sig = STANDARD.encode(sig);
+    let file = format!(
+        "{{\"signed\":{message},\"signatures\":[{{\"keyid\":\"{}\",\"method\":\"{}\",\"sig\":\"{sig}\"}}]}}",
+        key.id(),
+        method.name()
+    );
+    case.server.take(&BTreeMap::from([(role("targets/c"), Bytes::from(file))])).expect("taken");
+    let taken = case.take_out().await;
+    assert_eq!(named(&taken.taken), ["targets/d"]);
+    let (roles, why) = left(&taken);
+    assert_eq!(roles, [["targets/c"]]);
+    assert!(matches!(why[..], [PublisherError::Sign(AuthorError::UnknownField { .. })]), "{why:?}");
+    assert_eq!(case.may_sign().await, ["targets/c"]);
+}
+
+#[tokio::test]
 async fn delegation_with_too_few_keys_does_not_hold_up_its_neighbours() {
     let case = Case::new().await;
     let [first, next] = ["first", "next"].map(|of| case.owner.key_for(of));
@@ -292,16 +337,41 @@ impl Case {
             declared("targets/c", Threshold::ONE, &[&self.stolen, &next]),
         ];
         self.publish(roles.concat()).await;
-        let of = role("targets/a");
+        self.later("targets/a", &a, later).await
+    }
+
+    /// A role as it is so many versions later, signed by one key that is here.
+    async fn later(&self, of: &str, key: &PublicKey, later: u64) -> BTreeMap<RoleName, Bytes> {
+        let of = role(of);
         let refreshed = self.owner.updater().refresh(UpdateStart(now()), Roles::All).await.expect("trusted");
         let mut file = (**refreshed.collection.targets(&of).expect("loaded")).clone();
         file.version = MetaVersion::new(file.version.get() + later).expect("a version");
         let mut ring = KeyRing::default();
-        ring.insert(self.owner.keys.load(a.canonical_id().expect("an id")).expect("there"));
-        let keys = RoleKeys::new(BTreeMap::from([(a.id(), a)]), Threshold::ONE);
+        ring.insert(self.owner.keys.load(key.canonical_id().expect("an id")).expect("there"));
+        let keys = RoleKeys::new(BTreeMap::from([(key.id(), key.clone())]), Threshold::ONE);
         let file = sign(&of, &file, &[keys], &ring).expect("signed");
         BTreeMap::from([(of, file)])
     }
+}
+
+#[tokio::test]
+async fn delegation_that_the_thief_signs_meanwhile_is_not_signed_again() {
+    let case = Case::new().await;
+    let [first, next] = ["first", "next"].map(|of| case.owner.key_for(of));
+    let roles = [
+        declared("targets/c", Threshold::ONE, &[&case.stolen, &first]),
+        declared("targets/d", Threshold::ONE, &[&case.stolen, &next]),
+    ];
+    case.publish(roles.concat()).await;
+    let shown = case.shown().await;
+    let theirs = case.later("targets/c", &case.stolen, 1).await;
+    case.server.take(&theirs).expect("taken");
+    let taken = case.take_out_of(&shown).await;
+    assert_eq!(named(&taken.taken), ["targets/d"]);
+    let (roles, why) = left(&taken);
+    assert_eq!(roles, [["targets/c"]]);
+    assert!(matches!(why[..], [PublisherError::ChangedSinceShown { .. }]), "{why:?}");
+    assert_eq!(case.server.uploads(), [["targets"]]);
 }
 
 #[tokio::test]
