@@ -297,7 +297,9 @@ fn publisher(error: &PublisherError) -> Option<String> {
              they sign again afterwards"
                 .to_owned(),
         ),
-        PublisherError::ChangedSinceShown { .. } => Some("look again: it may be the work of whoever has the key".to_owned()),
+        PublisherError::ChangedSinceShown { .. } | PublisherError::PutBack { .. } => {
+            Some("look again: it may be the work of whoever has the key".to_owned())
+        }
         PublisherError::NobodyLeft { .. } => Some(
             "do it where another signer's key is, or add a signer who has signed it first; `--take-over` signs it with a new key that is made \
              here"

@@ -46,7 +46,7 @@ pub use recover::{Found, FoundIn, LostPair, LostRoot, NewRoot, PairRecovery, Rec
 pub use rotate::{OlderRoots, Rotation};
 pub use signers::Unpullable;
 pub use standing::TagStanding;
-pub use take_out::{MaySign, may_sign};
+pub use take_out::{MaySign, StillSigns, TakenOut, may_sign};
 
 use base::Base;
 

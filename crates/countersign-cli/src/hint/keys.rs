@@ -64,6 +64,12 @@ pub(super) fn passphrase(error: &PassphraseError) -> Option<String> {
         PassphraseError::ShortVariable { .. } => {
             Some("a password manager generates and keeps a good random passphrase".to_owned())
         }
+        PassphraseError::NoKeyring => Some(
+            "it takes `secret-tool` (libsecret) in `PATH`, and a desktop session (`DBUS_SESSION_BUS_ADDRESS`)".to_owned(),
+        ),
+        PassphraseError::Keyring { .. } => {
+            Some("run it in your desktop's session, with its keyring unlocked; what that keeps until then, it keeps".to_owned())
+        }
         _ => None,
     }
 }

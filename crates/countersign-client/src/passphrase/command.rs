@@ -49,7 +49,8 @@ impl PassphraseCommand {
             .env("COUNTERSIGN_KEY_ID", id)
             .env("COUNTERSIGN_KEY_ROLE", role)
             .env("COUNTERSIGN_KEY_ALIAS", alias);
-        let answer = program::answer(&mut program, b"", self.deadline).map_err(failed)?;
+        let answer = program::answer(&mut program, b"", self.deadline);
+        let answer = answer.map_err(|failure| failed(failure.problem))?;
         let text = std::str::from_utf8(&answer)
             .map_err(|_| failed("gave an answer that is not UTF-8".to_owned()))?;
         let text = text.strip_suffix('\n').map_or(text, |text| text.strip_suffix('\r').unwrap_or(text));

@@ -88,6 +88,9 @@ pub enum PassphraseError {
         /// What happened.
         problem: String,
     },
+    /// There is no keyring.
+    #[error("there is no desktop's keyring here; nothing was kept or forgotten")]
+    NoKeyring,
     /// No usable answer for a new key.
     #[error("maximum number of passphrase attempts exceeded")]
     Exhausted {

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use countersign_core::key::KeyId;
 use countersign_core::key_file::Passphrase;
+use zeroize::Zeroizing;
 
 use super::PassphraseError;
 use super::program::{self, ANSWER_BYTES};
@@ -32,7 +33,7 @@ pub trait Keyring: Send + Sync {
     /// Keeps none for a key any more; none is fine.
     ///
     /// # Errors
-    /// [`PassphraseError::Keyring`].
+    /// [`PassphraseError::Keyring`]: it cannot be asked, or goes on keeping one.
     fn forget(&self, key: KeyId) -> Result<(), PassphraseError>;
 }
 
@@ -55,30 +56,47 @@ impl DesktopKeyring {
             program.arg(format!("--label=Passphrase of signing key {}", key.short()));
         }
         let id = key.to_string();
-        program.args(["service", "countersign", "key"].map(OsStr::new)).arg(id).stderr(Stdio::null());
+        program.args(["service", "countersign", "key"].map(OsStr::new)).arg(id).stderr(Stdio::piped());
         program
+    }
+
+    /// What `secret-tool` answers; `None` when it found nothing. It ends with 1 then as it does when something went wrong, but without
+    /// a word.
+    ///
+    /// Source: libsecret `tool/secret-tool.c`.
+    fn ask(&self, verb: &str, key: KeyId) -> Result<Option<Zeroizing<Vec<u8>>>, String> {
+        match program::answer(&mut self.program(verb, key), b"", DEADLINE) {
+            Ok(answer) => Ok(Some(answer)),
+            Err(failure) if failure.is_silent => Ok(None),
+            Err(failure) => Err(failure.problem),
+        }
+    }
+
+    fn clear(&self, key: KeyId) -> Result<(), String> {
+        // Looking it up has a person asked to unlock it; nothing is cleared of what is locked.
+        if self.ask("lookup", key)?.is_some() {
+            self.ask("clear", key)?;
+        }
+        // What stays locked is no answer to a look-up, and shows only in a search, which ends well with no line for none.
+        let kept = self.ask("search", key)?.is_some_and(|found| !found.is_empty());
+        if kept { Err("still finds one, in a keyring that is locked".to_owned()) } else { Ok(()) }
     }
 }
 
 impl Keyring for DesktopKeyring {
     fn find(&self, key: KeyId) -> Option<Passphrase> {
-        let answer = program::answer(&mut self.program("lookup", key), b"", DEADLINE);
-        let answer = answer.inspect_err(|problem| tracing::debug!(%key, "the keyring {problem}")).ok()?;
+        let answer = self.ask("lookup", key);
+        let answer = answer.inspect_err(|problem| tracing::debug!(%key, "the keyring {problem}")).ok()??;
         let text = std::str::from_utf8(&answer).ok().filter(|text| !text.is_empty())?;
         (answer.len() as u64 <= ANSWER_BYTES).then(|| Passphrase::new(text.to_owned()))
     }
 
     fn keep(&self, key: KeyId, passphrase: &Passphrase) -> Result<(), PassphraseError> {
         let kept = program::answer(&mut self.program("store", key), passphrase.reveal(), DEADLINE);
-        kept.map(drop).map_err(|problem| PassphraseError::Keyring { problem })
+        kept.map(drop).map_err(|failure| PassphraseError::Keyring { problem: failure.problem })
     }
 
     fn forget(&self, key: KeyId) -> Result<(), PassphraseError> {
-        // It fails when there is nothing to forget, too.
-        let cleared = program::answer(&mut self.program("clear", key), b"", DEADLINE);
-        match cleared {
-            Err(problem) if self.find(key).is_some() => Err(PassphraseError::Keyring { problem }),
-            _ => Ok(()),
-        }
+        self.clear(key).map_err(|problem| PassphraseError::Keyring { problem })
     }
 }

@@ -1,8 +1,8 @@
 //! Programs that answer with a secret: a command of the user's, a desktop's keyring.
 
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Read, Write as _};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -12,19 +12,32 @@ const POLL: Duration = Duration::from_millis(10);
 /// Longest answer, in bytes.
 pub(super) const ANSWER_BYTES: u64 = 64 << 10;
 
+/// Longest complaint that is shown, in characters.
+const COMPLAINT: usize = 200;
+
+/// Why a program gave no answer.
+#[derive(Debug)]
+pub(super) struct Failure {
+    /// What went wrong, as the end of a sentence.
+    pub(super) problem: String,
+    /// It ended by itself with status 1, and had nothing to say on its standard error.
+    pub(super) is_silent: bool,
+}
+
 /// Runs a program to its end and gives what it wrote to its standard output, at most one byte more than [`ANSWER_BYTES`].
 ///
-/// `input` is all that it finds on its standard input. It is killed when it takes longer than `deadline`.
+/// `input` is all that it finds on its standard input. It is killed when it takes longer than `deadline`. What it complains of is
+/// part of the problem if its standard error is piped.
 ///
 /// # Errors
-/// What went wrong, as the end of a sentence.
+/// [`Failure`].
 pub(super) fn answer(
     program: &mut Command,
     input: &[u8],
     deadline: Duration,
-) -> Result<Zeroizing<Vec<u8>>, String> {
+) -> Result<Zeroizing<Vec<u8>>, Failure> {
     let started = Instant::now();
-    let late = || format!("did not end within {} s", deadline.as_secs());
+    let late = || Failure::from(format!("did not end within {} s", deadline.as_secs()));
     let stdin = if input.is_empty() { Stdio::null() } else { Stdio::piped() };
     let mut child = program
         .stdin(stdin)
@@ -35,25 +48,51 @@ pub(super) fn answer(
         // One that does not want to hear it may still answer.
         stdin.write_all(input).ok();
     }
-    let output = child.stdout.take();
-    let (sender, receiver) = mpsc::channel();
-    // The answer is read on the side, so that a program that says much is not stopped by saying it, and so that one whose children
-    // keep the other end open is not waited for.
-    thread::spawn(move || {
-        let mut answer = Zeroizing::new(Vec::with_capacity(usize::try_from(ANSWER_BYTES + 1).unwrap_or(0)));
-        let read = output.map(|output| output.take(ANSWER_BYTES + 1).read_to_end(&mut answer));
-        sender.send(read.transpose().map(|_| answer)).ok();
-    });
+    let output = child.stdout.take().map(read_apart);
+    let complaint = child.stderr.take().map(read_apart);
+    let left = || deadline.saturating_sub(started.elapsed());
     match wait(&mut child, started, deadline).map_err(|error| format!("cannot be waited for: {error}"))? {
         None => return Err(late()),
-        Some(status) if !status.success() => return Err(format!("failed: {status}")),
+        Some(status) if !status.success() => {
+            let said = complaint.and_then(|complaint| complaint.recv_timeout(left()).ok()?.ok());
+            let said = said.map(|said| last_line(&said)).unwrap_or_default();
+            let is_silent = said.is_empty() && status.code() == Some(1);
+            let problem =
+                if said.is_empty() { format!("failed: {status}") } else { format!("failed: {said}") };
+            return Err(Failure { problem, is_silent });
+        }
         Some(_) => {}
     }
-    match receiver.recv_timeout(deadline.saturating_sub(started.elapsed())) {
-        Ok(Ok(answer)) => Ok(answer),
-        Err(RecvTimeoutError::Timeout) => Err(late()),
-        Ok(Err(_)) | Err(RecvTimeoutError::Disconnected) => Err("gave no answer".to_owned()),
+    match output.map(|output| output.recv_timeout(left())) {
+        Some(Ok(Ok(answer))) => Ok(answer),
+        Some(Err(RecvTimeoutError::Timeout)) => Err(late()),
+        _ => Err(Failure::from("gave no answer".to_owned())),
     }
+}
+
+impl From<String> for Failure {
+    fn from(problem: String) -> Self {
+        Self { problem, is_silent: false }
+    }
+}
+
+/// Reads what a program writes on the side, so that one that says much is not stopped by saying it, and so that one whose children
+/// keep the other end open is not waited for.
+fn read_apart(output: impl Read + Send + 'static) -> Receiver<io::Result<Zeroizing<Vec<u8>>>> {
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || {
+        let mut read = Zeroizing::new(Vec::with_capacity(usize::try_from(ANSWER_BYTES + 1).unwrap_or(0)));
+        let outcome = output.take(ANSWER_BYTES + 1).read_to_end(&mut read);
+        sender.send(outcome.map(|_| read)).ok();
+    });
+    receiver
+}
+
+/// The last line that a program had to say, escaped.
+fn last_line(said: &[u8]) -> String {
+    let said = String::from_utf8_lossy(said);
+    let line = said.lines().map(str::trim).rfind(|line| !line.is_empty()).unwrap_or_default();
+    line.chars().take(COMPLAINT).flat_map(char::escape_default).collect()
 }
 
 /// Waits for the end of a program; `None` when it took too long, and was killed.
@@ -76,7 +115,8 @@ mod tests {
     use super::*;
 
     fn run(line: &str, input: &[u8], deadline: Duration) -> Result<Vec<u8>, String> {
-        answer(Command::new("sh").args(["-c", line]), input, deadline).map(|answer| answer.to_vec())
+        let said = answer(Command::new("sh").args(["-c", line]), input, deadline);
+        said.map(|answer| answer.to_vec()).map_err(|failure| failure.problem)
     }
 
     #[test]
@@ -94,5 +134,23 @@ mod tests {
             let refused = run(line, b"", soon).expect_err(line);
             assert!(refused.contains("did not end") || refused.contains("failed"), "{line}: {refused}");
         }
+    }
+
+    #[test]
+    fn program_that_failed_has_its_last_line_told_escaped() {
+        let failure = |line: &str| {
+            let mut program = Command::new("sh");
+            answer(program.args(["-c", line]).stderr(Stdio::piped()), b"", Duration::from_mins(1))
+                .expect_err(line)
+        };
+        let silent = failure("echo no answer; exit 1");
+        assert_eq!((silent.problem.as_str(), silent.is_silent), ("failed: exit status: 1", true));
+        for line in ["exit 2", "kill -9 $$", "echo why >&2; exit 1"] {
+            assert!(!failure(line).is_silent, "{line}");
+        }
+        let told = failure("printf 'first\\nwhy \\033[2J\\n\\n' >&2; exit 1");
+        assert_eq!(told.problem, r"failed: why \u{1b}[2J");
+        let long = failure("yes complaint | head -c 100000 | tr -d '\\n' >&2; exit 1");
+        assert!(!long.is_silent && long.problem.len() < 250, "{}", long.problem);
     }
 }

@@ -1,10 +1,11 @@
 //! Publishing changes that are worked out from what is there, anew for each attempt.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use countersign_core::author::{Change, Draft};
+use countersign_core::digest::Digest;
 use countersign_core::key::KeyId;
-use countersign_core::name::TopRole;
+use countersign_core::name::{RoleName, TopRole};
 use countersign_core::time::{DateTime, UpdateStart};
 
 use super::base::Base;
@@ -28,6 +29,13 @@ pub(super) struct EditOptions {
     pub(super) hands_over_snapshot: bool,
 }
 
+/// An edit that was published.
+pub(super) struct Edited {
+    pub(super) published: Published,
+    /// The SHA-256 of each file that it changed. What else a proposal brought along is not among them.
+    pub(super) files: BTreeMap<RoleName, Digest>,
+}
+
 impl Publisher {
     /// Applies what `plan` makes of what is there, and publishes the outcome.
     pub(super) async fn publish_edit(
@@ -36,6 +44,16 @@ impl Publisher {
         now: DateTime,
         plan: impl Fn(&Found<'_>) -> Result<Vec<Change>, PublisherError>,
     ) -> Result<Published, PublisherError> {
+        Ok(self.edit(options, now, plan).await?.published)
+    }
+
+    /// As [`Publisher::publish_edit`], and says which files came of it.
+    pub(super) async fn edit(
+        &self,
+        options: EditOptions,
+        now: DateTime,
+        plan: impl Fn(&Found<'_>) -> Result<Vec<Change>, PublisherError>,
+    ) -> Result<Edited, PublisherError> {
         let mut initialised = None;
         for attempt in 1..=ATTEMPTS {
             let base = self.base_to_edit(options, now, &mut initialised).await?;
@@ -52,12 +70,17 @@ impl Publisher {
             }
             if draft.dirty().is_empty() {
                 let outcome = SignedOutcome::NothingToPublish;
-                return Ok(Published { initialised, outcome, ..base.nothing_published(self.gun()) });
+                let published = Published { initialised, outcome, ..base.nothing_published(self.gun()) };
+                return Ok(Edited { published, files: BTreeMap::new() });
             }
+            let changed = draft.dirty().clone();
             if let Some(edition) = self.upload(&base, draft, now, attempt).await? {
                 let roles = edition.files.keys().cloned().collect();
                 let outcome = SignedOutcome::Signed { roles };
-                return Ok(self.published(edition, outcome, initialised, base, now).await);
+                let files = edition.files.iter().filter(|(role, _)| changed.contains(role));
+                let files = files.map(|(role, file)| (role.clone(), Digest::sha256(file))).collect();
+                let published = self.published(edition, outcome, initialised, base, now).await;
+                return Ok(Edited { published, files });
             }
         }
         Err(PublisherError::Conflict { attempts: ATTEMPTS })

@@ -110,6 +110,12 @@ pub enum PublisherError {
         /// The role.
         role: RoleName,
     },
+    /// A key that was taken out of a role is in it again.
+    #[error("somebody has put the key back into `{role}` meanwhile")]
+    PutBack {
+        /// The role.
+        role: RoleName,
+    },
     /// Nobody whose key is here could sign again what is released.
     #[error(
         "no other key of `{role}` is here to sign it again, and without that nothing can be pulled; nothing was changed"

@@ -4,6 +4,7 @@ mod proposed;
 mod recover;
 mod rotate;
 mod staged;
+mod take_out;
 
 use std::sync::Arc;
 

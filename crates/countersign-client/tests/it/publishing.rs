@@ -28,7 +28,8 @@ pub(crate) struct PublishServer {
     timestamp: Mutex<Vec<Arc<SecretKey>>>,
     snapshot: Mutex<Vec<Arc<SecretKey>>>,
     newest: Mutex<BTreeMap<RoleName, Bytes>>,
-    meanwhile: Mutex<Option<Meanwhile>>,
+    /// After how many uploads.
+    meanwhile: Mutex<Option<(usize, Meanwhile)>>,
     /// After how many uploads the next one is refused, and how.
     fault: Mutex<Option<(usize, Fault)>>,
     uploads: Mutex<Vec<BTreeMap<RoleName, Bytes>>>,
@@ -67,7 +68,28 @@ impl PublishServer {
 
     /// Lets somebody else publish just before the next upload is looked at.
     pub(crate) fn meanwhile(&self, publish: impl FnOnce() -> BTreeMap<RoleName, Bytes> + Send + 'static) {
-        *self.meanwhile.lock().expect("one at a time") = Some(Box::new(publish));
+        self.meanwhile_after(0, publish);
+    }
+
+    /// Lets somebody else publish just before the upload after so many is looked at.
+    pub(crate) fn meanwhile_after(
+        &self,
+        uploads: usize,
+        publish: impl FnOnce() -> BTreeMap<RoleName, Bytes> + Send + 'static,
+    ) {
+        *self.meanwhile.lock().expect("one at a time") = Some((uploads, Box::new(publish)));
+    }
+
+    /// What happens before this upload.
+    fn due(&self) -> Option<Meanwhile> {
+        let mut meanwhile = self.meanwhile.lock().expect("one at a time");
+        match meanwhile.take()? {
+            (0, due) => Some(due),
+            (uploads, later) => {
+                *meanwhile = Some((uploads - 1, later));
+                None
+            }
+        }
     }
 
     /// Refuses the next upload.
@@ -193,7 +215,7 @@ impl Remote for PublishServer {
 
     async fn publish(&self, files: &BTreeMap<RoleName, Bytes>) -> Result<(), PublishError> {
         self.uploads.lock().expect("one at a time").push(files.clone());
-        if let Some(meanwhile) = self.meanwhile.lock().expect("one at a time").take() {
+        if let Some(meanwhile) = self.due() {
             self.take(&meanwhile()).expect("somebody else was first");
         }
         if let Some(fault) = self.fault() {

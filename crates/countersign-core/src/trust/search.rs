@@ -56,6 +56,24 @@ impl TrustedCollection {
         found.into_values().flatten().collect()
     }
 
+    /// The delegations with paths of which they may not speak, because the role that declares them may not; and those paths.
+    pub fn excluded_paths(&self) -> Vec<(&RoleName, Vec<&str>)> {
+        let Some((top, _)) = self.roles().get_key_value(&RoleName::from(TopRole::Targets)) else {
+            return Vec::new();
+        };
+        let mut found = Vec::new();
+        for stop in self.walk(top, &[]) {
+            for child in self.targets(stop.role).into_iter().flat_map(|targets| &targets.delegations.roles) {
+                let paths = child.paths.iter().map(String::as_str);
+                let excluded: Vec<_> = paths.filter(|path| !stop.paths.cover(path)).collect();
+                if !excluded.is_empty() {
+                    found.push((&child.name, excluded));
+                }
+            }
+        }
+        found
+    }
+
     fn at(&self, stop: &Stop<'_>, name: &TargetName) -> Option<FileMeta> {
         if !stop.paths.cover(name.as_str()) {
             return None;

@@ -72,6 +72,20 @@ fn path_wider_than_the_parents_is_dropped_and_no_path_speaks_of_nothing() {
     assert_eq!(found(&collection, &["targets"], "a/b/1").as_deref(), Some("targets/a/wide"));
     assert_eq!(found(&collection, &["targets"], "a/1"), None);
     assert_eq!(found(&collection, &["targets"], "m"), None);
+    assert_eq!(collection.excluded_paths(), [(&role("targets/a/wide"), vec![""])]);
+}
+
+#[test]
+fn path_outside_of_any_role_above_is_excluded() {
+    let mut sim = Sim::new();
+    sim.delegate("targets/a", &["a/"]);
+    sim.delegate("targets/a/b", &["b/", "a/b/"]);
+    sim.delegate("targets/a/b/c", &["b/c/", "a/b/c/", "a/"]);
+    let collection = collection(&sim);
+    let excluded = [("targets/a/b", vec!["b/"]), ("targets/a/b/c", vec!["b/c/", "a/"])];
+    let excluded = excluded.map(|(of, paths)| (role(of), paths));
+    let found = collection.excluded_paths();
+    assert_eq!(found, excluded.iter().map(|(of, paths)| (of, paths.clone())).collect::<Vec<_>>());
 }
 
 #[test]

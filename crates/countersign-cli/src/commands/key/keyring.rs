@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use anyhow::Context as _;
 use countersign_client::keystore::KeyStore as _;
-use countersign_client::passphrase::Keyring;
+use countersign_client::passphrase::{Keyring, PassphraseError};
 
 use super::chosen::ChosenKey;
 use crate::app::App;
@@ -22,6 +21,8 @@ pub(crate) struct RememberArgs {
 }
 
 /// Take the passphrases of private keys out of the desktop's keyring
+///
+/// One that was never there is fine; a keyring that cannot be asked, or stays locked, is an error.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ForgetArgs {
     /// The keys: their ids, or the first seven digits of them or more
@@ -56,5 +57,5 @@ pub(super) fn forget(args: &ForgetArgs, app: &App) -> anyhow::Result<ExitStatus>
 
 fn keyring(app: &App) -> anyhow::Result<Arc<dyn Keyring>> {
     let keyring = app.key_store()?.passphrases().keyring().cloned();
-    keyring.context("there is no keyring here: it takes `secret-tool` in `PATH`, and a desktop session (`DBUS_SESSION_BUS_ADDRESS`)")
+    Ok(keyring.ok_or(PassphraseError::NoKeyring)?)
 }

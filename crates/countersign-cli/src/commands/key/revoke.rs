@@ -2,8 +2,12 @@
 
 mod found;
 
+use std::collections::BTreeSet;
+
 use anyhow::Context as _;
+use countersign_client::publisher::{StillSigns, TakenOut};
 use countersign_core::key::KeyId;
+use countersign_core::name::RoleName;
 use countersign_core::time::DateTime;
 
 use self::found::Collection;
@@ -16,7 +20,7 @@ use crate::report;
 /// The repositories are those of which trust data is cached here and, with `--server`, all that the trust server names. Each is
 /// brought up to date first. A role that would be left without a key gets a new one, which takes the root key; a signer who has no
 /// other key goes. What the key signed is signed again with other keys that are here, and so is affirmed: look at the list first
-/// (`--dry-run`), and revoke what should not be there. Where it fails the others go on; run it again for the rest.
+/// (`--dry-run`), and revoke what should not be there. What fails is named, with the reason, and the rest goes on; run it again then.
 #[derive(Debug, clap::Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(crate) struct Args {
@@ -46,17 +50,22 @@ pub(crate) struct Args {
 /// Looks, lists, asks, and takes it out of one repository after the other.
 pub(super) async fn run(args: &Args, app: &App) -> anyhow::Result<ExitStatus> {
     let printer = app.printer();
-    let (collections, unknown) = found::with_key(args.key, args.since, args.server, app).await?;
-    for collection in &collections {
+    let found = found::with_key(args.key, args.since, args.server, app).await?;
+    let collections = &found.collections;
+    for collection in collections {
         if args.json {
             printer.data(serde_json::to_string(collection)?)?;
         } else {
             printer.data_text(&found::text(collection, args.since))?;
         }
     }
-    let rest = if unknown == 0 { ExitStatus::Success } else { ExitStatus::Failure };
+    let rest = if found.unknown == 0 { ExitStatus::Success } else { ExitStatus::Failure };
     if collections.is_empty() {
-        printer.say(format_args!("Key {} may sign nothing of what was looked at", args.key.short()));
+        let looked_at = repositories(found.looked_at);
+        printer.say(format_args!(
+            "Key {} may sign nothing of what was looked at: {looked_at}",
+            args.key.short()
+        ));
         return Ok(rest);
     }
     if args.dry_run {
@@ -73,31 +82,82 @@ pub(super) async fn run(args: &Args, app: &App) -> anyhow::Result<ExitStatus> {
         printer.tell("Nothing was changed");
         return Ok(ExitStatus::Failure);
     }
-    let mut outcome = rest;
-    for collection in &collections {
-        if let Err(error) = take_out(args, collection, app).await {
+    let (mut left, mut outcome) = (0, rest);
+    for collection in collections {
+        let came_of_it = take_out(args, collection, app).await;
+        let came_of_it = came_of_it.unwrap_or_else(|error| {
             report::report(&error, printer);
+            Outcome::Left
+        });
+        left += usize::from(came_of_it == Outcome::Left);
+        if came_of_it != Outcome::Out {
             outcome = ExitStatus::Failure;
         }
+    }
+    if left > 0 {
+        let all = repositories(collections.len());
+        printer.say(format_args!("Key {} may still sign in {left} of {all}", args.key.short()));
     }
     Ok(outcome)
 }
 
-async fn take_out(args: &Args, collection: &Collection, app: &App) -> anyhow::Result<()> {
-    let gun = &collection.gun;
+/// What came of one repository.
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Outcome {
+    /// It may sign nothing of it.
+    Out,
+    /// That was published, and could not be seen.
+    Unseen,
+    /// It may still sign something.
+    Left,
+}
+
+/// Takes it out of one repository, and says what came of that.
+async fn take_out(args: &Args, collection: &Collection, app: &App) -> anyhow::Result<Outcome> {
+    let (gun, key, printer) = (&collection.gun, args.key.short(), app.printer());
     let publisher = app.publisher(gun, None)?;
     let taken = publisher.take_out(args.key, args.take_over, &collection.files, app.context().now()).await;
-    let published = taken.with_context(|| format!("key {} may still sign `{gun}`", args.key.short()))?;
-    for warning in published.iter().flat_map(|published| &published.warnings) {
-        app.printer().warn(report::one_line(warning));
+    let TakenOut { taken, left, warnings, confirmed } =
+        taken.with_context(|| format!("key {key} may still sign `{gun}`"))?;
+    for warning in warnings.iter().map(|warning| report::one_line(warning)).collect::<BTreeSet<_>>() {
+        printer.warn(warning);
     }
-    let line = format!("Key {} may no longer sign {gun}", args.key.short());
-    if args.json {
-        app.printer().say(line);
-    } else {
-        app.printer().status(line)?;
+    let line = match (taken.is_empty(), left.is_empty()) {
+        (_, true) => Some(format!("Key {key} may no longer sign {gun}")),
+        (false, false) => Some(format!("Key {key} may no longer sign {} of {gun}", names(&taken))),
+        (true, false) => None,
+    };
+    if let Some(line) = line {
+        if args.json {
+            printer.say(line);
+        } else {
+            printer.status(line)?;
+        }
     }
-    Ok(())
+    let outcome = match (left.is_empty(), &confirmed) {
+        (false, _) => Outcome::Left,
+        (true, Err(_)) => Outcome::Unseen,
+        (true, Ok(())) => Outcome::Out,
+    };
+    for StillSigns { roles, why } in left {
+        let what = format!("key {key} may still sign {} of `{gun}`", names(&roles));
+        report::report(&anyhow::Error::new(why).context(what), printer);
+    }
+    if let Err(error) = confirmed {
+        let what = format!(
+            "`{gun}` was published without key {key}, and what the server shows of it could not be seen"
+        );
+        report::report(&anyhow::Error::new(error).context(what), printer);
+    }
+    Ok(outcome)
+}
+
+fn names(roles: &[RoleName]) -> String {
+    roles.iter().map(|role| format!("`{role}`")).collect::<Vec<_>>().join(", ")
+}
+
+fn repositories(count: usize) -> String {
+    if count == 1 { "1 repository".to_owned() } else { format!("{count} repositories") }
 }
 
 /// Reads a day, or a time.

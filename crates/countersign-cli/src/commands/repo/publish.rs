@@ -1,9 +1,16 @@
 //! `repo publish`: what is staged.
 
-use countersign_client::changelist::ChangeList;
-use countersign_client::publisher::{Publisher, SignedOutcome};
-use countersign_core::name::Gun;
+use std::collections::BTreeSet;
 
+use countersign_client::changelist::{ChangeList, StagedChange};
+use countersign_client::publisher::{Publisher, SignedOutcome};
+use countersign_client::remote_http::Access;
+use countersign_client::updater::{Refreshed, Roles};
+use countersign_core::author::Change;
+use countersign_core::name::Gun;
+use countersign_core::time::UpdateStart;
+
+use super::shown;
 use crate::app::App;
 use crate::exit::ExitStatus;
 use crate::report;
@@ -31,6 +38,7 @@ pub(super) async fn publish(
     changes: &ChangeList,
     app: &App,
 ) -> anyhow::Result<ExitStatus> {
+    let staged = changes.list().await?;
     let published = publisher.publish_changes(changes, app.context().now()).await?;
     let printer = app.printer();
     for warning in &published.warnings {
@@ -45,6 +53,37 @@ pub(super) async fn publish(
     if published.outcome == SignedOutcome::NothingToPublish {
         printer.say("Nothing had changed");
     }
+    if published.confirmed.is_ok() {
+        warn_of_excluded_paths(&published.gun, &staged, app).await?;
+    }
     printer.status(format_args!("Successfully published changes for repository {}", published.gun))?;
     Ok(ExitStatus::Success)
+}
+
+/// Says which paths of the delegations that were changed are of no use: nobody would say so otherwise.
+async fn warn_of_excluded_paths(gun: &Gun, staged: &[StagedChange], app: &App) -> anyhow::Result<()> {
+    let mut edited = BTreeSet::new();
+    for change in staged {
+        if let Change::EditDelegation { role, .. } = &change.change {
+            edited.insert(role);
+        }
+    }
+    if edited.is_empty() {
+        return Ok(());
+    }
+    let updater = app.updater(gun, Access::Push)?;
+    let Ok(Refreshed { collection, .. }) =
+        updater.refresh(UpdateStart(app.context().now()), Roles::All).await
+    else {
+        return Ok(());
+    };
+    let excluded = collection.excluded_paths().into_iter().filter(|(role, _)| edited.contains(role));
+    for (role, paths) in excluded {
+        let paths: Vec<_> = paths.into_iter().map(|path| format!("`{}`", shown(path))).collect();
+        app.printer().warn(format_args!(
+            "nobody finds what `{role}` signs below {}: the role that declares it may not speak of that",
+            paths.join(" and ")
+        ));
+    }
+    Ok(())
 }

@@ -29,6 +29,28 @@ fn endless_file_of_each_role_ends_the_pull() {
     pull().expect_success();
 }
 
+/// What a server lists and does not show was not looked at.
+#[test]
+fn collection_that_is_listed_and_not_there_does_not_pass_for_one_that_a_key_may_not_sign() {
+    let site = Site::start();
+    let alice = site.publisher();
+    for image in ["team/app:v1", "team/two:v1"] {
+        site.publish(&alice, image, "one");
+    }
+    let (proxy, bob) = behind_a_proxy(&site);
+    let nobodys = "a".repeat(64);
+    let look = || bob.run(&["key", "revoke", &nobodys, "--server", "--dry-run"]);
+    let all = look().expect_success();
+    assert!(all.stderr.contains("nothing of what was looked at: 2 repositories"), "{}", all.transcript());
+    proxy.misbehave(At::Files, Fault::Status(404));
+    let none = look().expect_code(1);
+    for name in ["team/app", "team/two"] {
+        let said = format!("lists `{}` and has no trust data for it", site.image(name));
+        assert!(none.stderr.contains(&said), "{}", none.transcript());
+    }
+    assert!(none.stderr.contains("nothing of what was looked at: 0 repositories"), "{}", none.transcript());
+}
+
 /// One old role among new ones, from an honest server that is a little behind.
 #[test]
 fn old_role_of_an_honest_server_is_never_taken_for_the_new_one() {

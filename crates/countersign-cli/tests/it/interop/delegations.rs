@@ -104,14 +104,38 @@ fn delegated(server: &Server) {
     bob.ours(&["pull", &format!("{gun}:v4")]).expect_code(3);
 }
 
+/// Paths that a role was given in vain are told by ours, which publishes what theirs staged.
+fn excluded(server: &Server) {
+    let shop = Shop::open();
+    let gun = shop.gun("team/paths");
+    let alice = Person::of(server);
+    shop.push(&alice, "team/paths", "v0");
+    let (team, below) = (Signer::new(&alice, "team"), Signer::new(&alice, "below"));
+    team.is_kept_by(&alice, "targets/team");
+    let add = |role: &str, signer: &Signer, paths: &str| {
+        alice
+            .theirs(&["delegation", "add", &gun, role, &signer.certificate, "--paths", paths])
+            .expect_success();
+    };
+    add("targets/team", &team, "team-");
+    let fine = alice.ours(&["repo", "publish", &gun]).expect_success();
+    assert!(!fine.stderr.contains("nobody finds"), "{}", fine.transcript());
+    add("targets/team/below", &below, "team-below-,other-");
+    let told = alice.ours(&["repo", "publish", &gun]).expect_success();
+    let warning = "nobody finds what `targets/team/below` signs below `other-`: the role that declares it";
+    assert!(told.stderr.contains(warning), "{}", told.transcript());
+}
+
 #[test]
 fn delegations_are_shared_on_debians_server() {
     let Some(server) = Server::debian() else { return };
     delegated(&server);
+    excluded(&server);
 }
 
 #[test]
 fn delegations_are_shared_on_our_server() {
     let Some(server) = Server::ours() else { return };
     delegated(&server);
+    excluded(&server);
 }

@@ -66,10 +66,20 @@ fn stolen(server: &Server) {
     assert!(asked.stderr.contains("Nothing was changed"), "{}", asked.transcript());
     gets(&reader, &one, "v1", &image);
 
-    // Carol's key signs the first one again. Nobody could sign the second one, so that stays until that is accepted.
+    // Carol's key signs the first one again. Nobody could sign what is released of the second one, so that stays until that is accepted.
     let some = owner.ours(&["key", "revoke", &key, "--yes"]).expect_code(1);
     assert!(some.stdout.contains(&format!("may no longer sign {one}")), "{}", some.transcript());
-    assert!(some.stderr.contains(&format!("may still sign `{two}`")), "{}", some.transcript());
+    assert!(
+        some.stdout.contains(&format!("may no longer sign `targets/bob` of {two}")),
+        "{}",
+        some.transcript()
+    );
+    assert!(
+        some.stderr.contains(&format!("may still sign `{RELEASES}` of `{two}`")),
+        "{}",
+        some.transcript()
+    );
+    assert!(some.stderr.contains("may still sign in 1 of 2 repositories"), "{}", some.transcript());
     assert!(some.stderr.contains("nothing can be pulled"), "{}", some.transcript());
     gets(&reader, &one, "v1", &image);
     let tried = bob.ours(&["trust", "sign", "--from-registry", &format!("{one}:v1")]);
@@ -112,7 +122,9 @@ fn owners(server: &Server) {
     let root = stranger.cached(&gun, "root");
     let key = root["signed"]["roles"]["targets"]["keyids"][0].as_str().expect("an id");
     let refused = stranger.ours(&["key", "revoke", key, "--yes"]).expect_code(1);
-    assert!(refused.stderr.contains("may still sign"), "{}", refused.transcript());
+    let still = format!("may still sign `targets` of `{gun}`");
+    assert!(refused.stderr.contains(&still), "{}", refused.transcript());
+    assert!(!refused.stdout.contains("may no longer sign"), "{}", refused.transcript());
     gets(&reader, &gun, "v1", &image);
 }
 

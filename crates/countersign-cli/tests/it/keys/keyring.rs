@@ -14,15 +14,23 @@ use crate::world::{PASSPHRASE, World};
 const SESSION: &str =
     r#"printf login | gnome-keyring-daemon --unlock --components=secrets >/dev/null 2>&1 && exec sh -c "$1""#;
 
+/// Leaves the keyring locked, then does `$1`.
+const LOCKED: &str =
+    r#"gnome-keyring-daemon --start --components=secrets >/dev/null 2>&1 && exec sh -c "$1""#;
+
 /// Runs a script in a session of its own, with our program first in `PATH`.
 fn in_session(world: &World, script: &str) -> Output {
+    in_session_of(world, SESSION, script)
+}
+
+fn in_session_of(world: &World, session_script: &str, script: &str) -> Output {
     let session = find_program("dbus-run-session").expect("it is here");
     let program = Path::new(env!("CARGO_BIN_EXE_countersign")).parent().expect("a directory");
     let runtime = world.path("run");
     fs::create_dir_all(&runtime).expect("a directory");
     fs::set_permissions(&runtime, fs::Permissions::from_mode(0o700)).expect("ours");
     world
-        .program_at(&session, &["--", "sh", "-c", SESSION, "sh", script])
+        .program_at(&session, &["--", "sh", "-c", session_script, "sh", script])
         .env("XDG_RUNTIME_DIR", runtime)
         .env("PATH", format!("{}:/usr/bin:/bin", program.display()))
         .run()
@@ -79,6 +87,41 @@ fn wrong_passphrase_is_not_kept() {
 #[test]
 fn without_a_keyring_nothing_is_remembered_and_that_is_said() {
     let (world, id) = signer();
-    let refused = world.run(&["key", "remember", &id]).expect_code(1);
-    assert!(refused.stderr.contains("there is no keyring here"), "{}", refused.transcript());
+    for verb in ["remember", "forget"] {
+        let refused = world.run(&["key", verb, &id]).expect_code(1);
+        assert!(refused.stderr.contains("there is no desktop's keyring here"), "{}", refused.transcript());
+        assert!(refused.stderr.contains("hint: it takes `secret-tool`"), "{}", refused.transcript());
+    }
+}
+
+#[test]
+fn keyring_that_cannot_be_asked_has_not_forgotten() {
+    if !keyring_is_here() {
+        return;
+    }
+    let (mut world, id) = signer();
+    world.set("PATH", "/usr/bin:/bin");
+    world.set("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nonexistent/bus");
+    let refused = world.run(&["key", "forget", &id]).expect_code(1);
+    assert!(refused.stderr.contains("could not be used: `secret-tool` failed: "), "{}", refused.transcript());
+    assert!(refused.stderr.contains("hint: run it in your desktop's session"), "{}", refused.transcript());
+    assert!(!refused.stderr.contains("has no passphrase"), "{}", refused.transcript());
+}
+
+#[test]
+fn keyring_that_is_locked_has_not_forgotten() {
+    if !keyring_is_here() {
+        return;
+    }
+    let (mut world, id) = signer();
+    world.set("DOCKER_CONTENT_TRUST_REPOSITORY_PASSPHRASE", "");
+    let remember = format!("printf '{PASSPHRASE}\\n' | countersign key remember {id}");
+    in_session(&world, &remember).expect_success();
+    // Another session, in which nobody can be asked to unlock it.
+    let locked = in_session_of(&world, LOCKED, &format!("countersign key forget {id}")).expect_code(1);
+    assert!(locked.stderr.contains("in a keyring that is locked"), "{}", locked.transcript());
+    assert!(!locked.stderr.contains("has no passphrase"), "{}", locked.transcript());
+    let unlocked = in_session(&world, &format!("countersign key forget {id}")).expect_success();
+    assert!(unlocked.stderr.contains("has no passphrase"), "{}", unlocked.transcript());
+    in_session_of(&world, LOCKED, &format!("countersign key forget {id}")).expect_success();
 }

@@ -22,7 +22,7 @@ use super::{Author, gun, roles_signed};
 use crate::collection::{name, now, role};
 use crate::publishing::PublishServer;
 
-fn two() -> Threshold {
+pub(super) fn two() -> Threshold {
     Threshold::new(2).expect("a threshold")
 }
 
@@ -35,11 +35,11 @@ fn proposed(error: PublisherError) -> Proposed {
 
 impl Author {
     /// A key for a role, and what others may know of it.
-    fn key_for(&self, role: &str) -> countersign_core::key::PublicKey {
+    pub(super) fn key_for(&self, role: &str) -> countersign_core::key::PublicKey {
         self.keys.generate(role, None).expect("a key").public_key().clone()
     }
 
-    async fn approve(&self, given: Option<&Proposal>) -> Result<Approval, PublisherError> {
+    pub(super) async fn approve(&self, given: Option<&Proposal>) -> Result<Approval, PublisherError> {
         let publisher = self.publisher();
         let opened = publisher.open_proposal(given, now()).await?;
         publisher.approve(opened, now()).await

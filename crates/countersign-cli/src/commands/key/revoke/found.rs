@@ -44,60 +44,88 @@ pub(super) struct Collection {
     nobody_else_signed: BTreeSet<TargetName>,
 }
 
-/// What looking at one collection came to.
+/// What looking came to.
 #[derive(Default)]
-struct Looked {
-    collection: Option<Collection>,
-    /// The delegations that cannot be used, with all below them.
-    unread: Vec<RoleName>,
+pub(super) struct Found {
+    /// The collections that the key may sign.
+    pub(super) collections: Vec<Collection>,
+    /// How many collections were looked at.
+    pub(super) looked_at: usize,
+    /// Of how many collections and delegations it could not be told.
+    pub(super) unknown: usize,
 }
 
-/// The collections that a key may sign, and of how many it could not be told.
+/// What looking at one collection came to.
+enum Looked {
+    /// The server has no trust data for it, and never had as far as is known here.
+    Nothing,
+    At {
+        collection: Option<Collection>,
+        /// The delegations that cannot be used, with all below them.
+        unread: Vec<RoleName>,
+    },
+}
+
+/// The collections that a key may sign.
 pub(super) async fn with_key(
     key: KeyId,
     since: Option<DateTime>,
     whole_server: bool,
     app: &App,
-) -> anyhow::Result<(Vec<Collection>, usize)> {
+) -> anyhow::Result<Found> {
     let trust_dir = app.context().trust_dir();
     let cached = spawn_blocking(move || collections(&trust_dir)).await?;
     let cached: BTreeSet<_> = cached.into_iter().map(|collection| collection.gun).collect();
-    let (mut guns, mut found, mut unknown) = (cached.clone(), Vec::new(), 0);
+    let (mut guns, mut listed, mut found) = (cached.clone(), BTreeSet::new(), Found::default());
     if whole_server {
         let (session, server) = app.trust_server_session()?.with_context(|| {
             format!("`{VARIABLE}` is not set, so that there is no one trust server to look through")
         })?;
         match changefeed::collections(&session, &server).await {
-            Ok(all) => guns.extend(all),
+            Ok(all) => {
+                guns.extend(all.iter().cloned());
+                listed = all;
+            }
             Err(error) => {
                 let why = report::one_line(&error);
                 app.printer().warn(format_args!(
                     "`{}` does not say which repositories it has, and only those that are cached here are looked at: {why}",
                     server.host()
                 ));
-                unknown += 1;
+                found.unknown += 1;
             }
         }
     }
     for gun in guns {
         match of_collection(&gun, key, since, cached.contains(&gun), app).await {
-            Ok(Looked { collection, unread }) => {
+            Ok(Looked::At { collection, unread }) => {
                 for role in unread {
                     app.printer().warn(format_args!(
                         "`{role}` of `{gun}` cannot be read, and whether the key may sign below it could not be told"
                     ));
-                    unknown += 1;
+                    found.unknown += 1;
                 }
-                found.extend(collection);
+                found.looked_at += 1;
+                found.collections.extend(collection);
+            }
+            Ok(Looked::Nothing) if listed.contains(&gun) => {
+                app.printer().warn(format_args!(
+                    "the trust server lists `{gun}` and has no trust data for it: there was nothing to look at"
+                ));
+                found.unknown += 1;
+            }
+            Ok(Looked::Nothing) => {
+                app.printer()
+                    .say(format_args!("Nothing of {gun} is published: there was nothing to look at"));
             }
             Err(error) => {
                 let why = report::one_line(error.as_ref());
                 app.printer().warn(format_args!("whether it may sign `{gun}` could not be told: {why}"));
-                unknown += 1;
+                found.unknown += 1;
             }
         }
     }
-    Ok((found, unknown))
+    Ok(found)
 }
 
 async fn of_collection(
@@ -116,7 +144,7 @@ async fn of_collection(
     let start = UpdateStart(app.context().now());
     let history = match tag_history(&updater, start, None, ExportLimits::default()).await {
         Err(ExportError::Update(UpdateError::NoTrustData { trusted_before: false, .. })) => {
-            return Ok(Looked::default());
+            return Ok(Looked::Nothing);
         }
         history => history?,
     };
@@ -124,7 +152,7 @@ async fn of_collection(
     let unread = history.now.skipped.iter().map(|skipped| skipped.role.clone()).collect();
     let may_sign = may_sign(collection, key);
     if may_sign.is_empty() {
-        return Ok(Looked { collection: None, unread });
+        return Ok(Looked::At { collection: None, unread });
     }
     let is_meant = |event: &TagEvent| {
         let is_late = since.is_none_or(|since| event.signed_about.is_none_or(|at| at >= since));
@@ -136,7 +164,7 @@ async fn of_collection(
     let (server, missing) = (updater.remote().server().to_owned(), history.missing);
     let collection =
         Collection { gun: gun.clone(), server, may_sign, signed, files, missing, nobody_else_signed };
-    Ok(Looked { collection: Some(collection), unread })
+    Ok(Looked::At { collection: Some(collection), unread })
 }
 
 /// The tags of files that this key alone signed: signed again, they are affirmed by whoever does that.
