@@ -28,12 +28,16 @@ impl MariaDb {
     /// When it cannot be started.
     pub fn start() -> Self {
         let dir = tempfile::tempdir().expect("a temporary directory can be made");
+        // A MariaDB that starts removes the temporary tables of any other in the same directory.
+        let temporary = dir.path().join("tmp");
+        std::fs::create_dir(&temporary).expect("a directory");
         let data = dir.path().join("data");
         Invocation::of("mariadb-install-db")
             .arg("--no-defaults")
             .args(["--auth-root-authentication-method=normal", "--skip-test-db", "--skip-log-bin"])
             .arg(format!("--datadir={}", data.display()))
             .arg(format!("--user={}", user()))
+            .env("TMPDIR", &temporary)
             .deadline(Duration::from_mins(2))
             .run()
             .expect_success();
@@ -52,6 +56,7 @@ impl MariaDb {
                     .arg(format!("--datadir={}", data.display()))
                     .arg(format!("--socket={}", socket.display()))
                     .arg(format!("--pid-file={}", dir.path().join("pid").display()))
+                    .env("TMPDIR", &temporary)
             },
             |port| answers(port) && socket.exists(),
         );
