@@ -73,9 +73,10 @@ impl Publisher {
         now: DateTime,
     ) -> Result<Imported, PublisherError> {
         let (begin, last) = self.versions(remains).await?;
-        let checked = self.checked(remains, expired, now).await?;
-        if let Some(ended @ TrustError::NoLeaf { .. }) = checked.over {
-            return Err(PublisherError::Remains(self.gun().clone(), ended));
+        let mut checked = self.checked(remains, expired, now).await?;
+        let ended = checked.over.take_if(|over| matches!(over, TrustError::NoLeaf { .. }));
+        if let Some(error) = ended.or(checked.contradiction.take()) {
+            return Err(PublisherError::Remains(self.gun().clone(), error));
         }
         let mut root = (*checked.root).clone();
         let present = self.present().await?;

@@ -189,6 +189,35 @@ async fn export_older_than_the_cache_is_refused() {
     moving.import(&moving.remains[1], Expired::Refused, clock()).await.expect("the newest is imported");
 }
 
+/// What is left out is lost for everybody, so that an older file of a delegation must not pass as one that is missing.
+#[tokio::test]
+async fn delegation_older_than_the_cache_is_refused() {
+    let moving = Move::of(&["v0"]).await;
+    let alice: RoleName = "targets/alice".parse().expect("a role");
+    let key = moving.old.keys.generate("alice", None).expect("a key").public_key().clone();
+    moving.old.publisher(SnapshotKey::Local).add_signer(&alice, &[key], clock()).await.expect("added");
+    let mut found = Vec::new();
+    for tag in ["v1", "v2"] {
+        moving.old.sign(tag, tag.as_bytes()).await.expect("published");
+        let left = Remains::of_cache(&**moving.old.updater.cache(), &gun(), &Limits::default()).await;
+        found.push(left.expect("remains"));
+    }
+    for forgotten in [false, true] {
+        if forgotten {
+            moving.forget_seen();
+        }
+        let mut mixed = found[1].clone();
+        mixed.files.insert(alice.clone(), found[0].files[&alice].clone());
+        mixed.files.remove(&TopRole::Snapshot.into());
+        let refused = moving.import(&mixed, Expired::Refused, clock()).await;
+        assert!(
+            matches!(&refused, Err(PublisherError::Remains(_, TrustError::Rollback { role, .. })) if *role == alice),
+            "{refused:?}"
+        );
+    }
+    moving.import(&found[1], Expired::Refused, clock()).await.expect("the newest is imported");
+}
+
 #[tokio::test]
 async fn other_content_of_a_known_version_is_refused() {
     let moving = Move::of(&["v1"]).await;
