@@ -305,6 +305,10 @@ fn publisher(error: &PublisherError) -> Option<String> {
              here"
                 .to_owned(),
         ),
+        PublisherError::Delegation { role, is_unsigned: true, .. } => Some(format!(
+            "its signers were taken from it: `countersign repo witness GUN {role}` shows what it says, and signs that again, or with \
+             `--empty` nothing of it"
+        )),
         PublisherError::NoCollection(gun) => Some(format!("`countersign repo init {gun}` makes it")),
         PublisherError::Begun(..) => {
             Some("remove the collection's directory below `trust/tuf`, and begin again".to_owned())

@@ -22,6 +22,7 @@ mod signers;
 mod standing;
 mod tag;
 mod take_out;
+mod witness;
 
 use std::sync::Arc;
 
@@ -47,6 +48,7 @@ pub use rotate::{OlderRoots, Rotation};
 pub use signers::Unpullable;
 pub use standing::TagStanding;
 pub use take_out::{MaySign, StillSigns, TakenOut, may_sign};
+pub use witness::Witnessed;
 
 use base::Base;
 
@@ -154,7 +156,7 @@ impl Publisher {
             let base = self.base_or_init(now, &mut initialised).await?;
             let mut draft = base.draft();
             for staged in &changes {
-                base.admit(&staged.change)?;
+                base.admit(&mut draft, &staged.change)?;
                 let file = Some(staged.file.clone());
                 draft.apply(&staged.change).map_err(|source| PublisherError::Change { file, source })?;
             }

@@ -10,7 +10,7 @@ use countersign_core::name::{Gun, RoleName, TopRole};
 use countersign_core::number::MetaVersion;
 use countersign_core::signature::Verified;
 use countersign_core::time::{DateTime, UpdateStart};
-use countersign_core::trust::{Environment, RootPhase, Seen, TrustError, TrustedCollection};
+use countersign_core::trust::{Environment, RootPhase, Seen, TrustError, TrustedCollection, Unsigned};
 
 use super::outcome::{Published, SignedOutcome};
 use super::{Publisher, PublisherError};
@@ -62,6 +62,12 @@ impl Publisher {
     }
 }
 
+/// Has `draft` go on from what a role says that its keys have not signed.
+pub(super) fn resume(draft: &mut Draft, role: &RoleName, unsigned: &Unsigned) -> Result<(), PublisherError> {
+    let resumed = draft.resume(role, unsigned.says.clone());
+    resumed.map_err(|source| PublisherError::Change { file: None, source })
+}
+
 /// The cached document of a role, if root's keys signed it.
 fn verified<T: Document + Clone>(
     files: &BTreeMap<RoleName, Bytes>,
@@ -99,7 +105,15 @@ impl Base {
     }
 
     /// Refuses a change of a role that could not be loaded: a new edition would forget what it says.
-    pub(super) fn admit(&self, change: &Change) -> Result<(), PublisherError> {
+    ///
+    /// One that only lacks signatures can be witnessed: then `draft` goes on from what it says. Nobody is asked about that here, so it
+    /// has to be what this machine trusted before.
+    pub(super) fn admit(&self, draft: &mut Draft, change: &Change) -> Result<(), PublisherError> {
+        if let Change::Witness { role } = change
+            && let Some(unsigned) = self.unsigned(role).filter(|unsigned| unsigned.trusted_before)
+        {
+            resume(draft, role, unsigned)?;
+        }
         let role = match change {
             Change::SetTarget { role, .. } | Change::RemoveTarget { role, .. } | Change::Witness { role } => {
                 Some(role.clone())
@@ -108,20 +122,31 @@ impl Base {
             Change::PurgeKeys { below, .. } => Some(below.clone()),
             _ => None,
         };
-        role.map_or(Ok(()), |role| self.admit_role(&role))
+        role.map_or(Ok(()), |role| self.admit_role(draft, &role))
     }
 
-    /// Refuses a role that could not be loaded, or is below one.
-    pub(super) fn admit_role(&self, role: &RoleName) -> Result<(), PublisherError> {
-        let Self::Published(refreshed) = self else { return Ok(()) };
+    /// Refuses a role that could not be loaded, or is below one, unless `draft` goes on from what it says.
+    pub(super) fn admit_role(&self, draft: &Draft, role: &RoleName) -> Result<(), PublisherError> {
         let covers = |skipped: &&Skipped| {
-            let rest = role.as_str().strip_prefix(skipped.role.as_str());
-            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+            role.is_below(&skipped.role) || (*role == skipped.role && draft.targets(role).is_none())
         };
-        match refreshed.skipped.iter().find(covers) {
-            Some(skipped) => Err(PublisherError::delegation(skipped.role.clone(), &skipped.source)),
+        match self.skipped().iter().find(covers) {
+            Some(skipped) => Err(PublisherError::delegation(skipped)),
             None => Ok(()),
         }
+    }
+
+    /// The roles that could not be loaded.
+    pub(super) fn skipped(&self) -> &[Skipped] {
+        match self {
+            Self::Published(refreshed) => &refreshed.skipped,
+            Self::Begun(_) => &[],
+        }
+    }
+
+    /// What a role says that could not be loaded, if it only lacks signatures.
+    pub(super) fn unsigned(&self, role: &RoleName) -> Option<&Unsigned> {
+        self.skipped().iter().find(|skipped| skipped.role == *role)?.unsigned.as_deref()
     }
 
     pub(super) fn into_warnings(self) -> Vec<Warning> {

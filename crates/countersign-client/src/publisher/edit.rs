@@ -60,7 +60,7 @@ impl Publisher {
             let mut draft = base.draft();
             let present = self.present().await?;
             for change in plan(&Found { base: &base, draft: &draft, present: &present })? {
-                base.admit(&change)?;
+                base.admit(&mut draft, &change)?;
                 draft.apply(&change).map_err(|source| PublisherError::Change { file: None, source })?;
             }
             if options.hands_over_snapshot

@@ -15,7 +15,7 @@ use crate::changelist::ChangeListError;
 use crate::keystore::KeyStoreError;
 use crate::lookup::LookupError;
 use crate::remote::{FetchError, PublishError};
-use crate::updater::{DelegationFault, UpdateError};
+use crate::updater::{Skipped, UpdateError};
 
 /// A publication that did not happen. Nothing was published, and nothing that was trusted before has changed.
 #[derive(Debug, Error)]
@@ -147,6 +147,8 @@ pub enum PublisherError {
         role: RoleName,
         /// Why it cannot be loaded.
         fault: String,
+        /// Whether it only lacks signatures, so that what it says can be looked at and signed again.
+        is_unsigned: bool,
     },
     /// The server has to hold the snapshot key, which takes the root key, and that is not here.
     #[error(
@@ -316,8 +318,9 @@ pub enum PublisherError {
 }
 
 impl PublisherError {
-    pub(super) fn delegation(role: RoleName, fault: &DelegationFault) -> Self {
-        Self::Delegation { role, fault: fault.to_string() }
+    pub(super) fn delegation(skipped: &Skipped) -> Self {
+        let (role, fault) = (skipped.role.clone(), skipped.source.to_string());
+        Self::Delegation { role, fault, is_unsigned: skipped.unsigned.is_some() }
     }
 }
 

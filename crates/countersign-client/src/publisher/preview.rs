@@ -101,7 +101,7 @@ impl Publisher {
         let before = base.draft();
         let mut after = before.clone();
         for staged in &changes {
-            base.admit(&staged.change)?;
+            base.admit(&mut after, &staged.change)?;
             let file = Some(staged.file.clone());
             after.apply(&staged.change).map_err(|source| PublisherError::Change { file, source })?;
         }

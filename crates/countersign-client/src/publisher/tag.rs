@@ -57,7 +57,7 @@ impl Publisher {
         tag: &TagToSign,
     ) -> Result<Vec<RoleName>, PublisherError> {
         let roles = signable(draft, &tag.tag, &self.present().await?)?;
-        roles.iter().try_for_each(|role| base.admit_role(role))?;
+        roles.iter().try_for_each(|role| base.admit_role(draft, role))?;
         Ok(roles)
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use bytes::Bytes;
 use countersign_core::metadata::FileMeta;
 use countersign_core::name::RoleName;
-use countersign_core::trust::{DelegationsPhase, Offered, Origin, Standing};
+use countersign_core::trust::{DelegationsPhase, Offered, Origin, Standing, TrustError, Unsigned};
 use futures_util::StreamExt as _;
 use futures_util::stream;
 
@@ -100,12 +100,13 @@ impl Run<'_> {
                 match phase.standing(&role).map(|standing| Published::of(&standing)) {
                     Ok(Published::As(listed)) => published.push((role, listed)),
                     Ok(Published::No | Published::NotYet) => {}
-                    Err(error) => self.skip(role, error.into()),
+                    Err(error) => self.skip(role, error.into(), None),
                 }
             }
             for (role, listed, fetched) in self.fetch_level(published).await {
                 if let Err(fault) = self.delegation(phase, &role, &listed, fetched).await {
-                    self.skip(role, fault);
+                    let unsigned = self.unsigned(phase, &role, &fault);
+                    self.skip(role, fault, unsigned);
                 }
             }
         }
@@ -166,8 +167,19 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn skip(&mut self, role: RoleName, source: DelegationFault) {
-        self.skipped.push(Skipped { role, source });
+    /// What a role says whose fault is that it lacks signatures.
+    fn unsigned(
+        &self,
+        phase: &DelegationsPhase,
+        role: &RoleName,
+        fault: &DelegationFault,
+    ) -> Option<Unsigned> {
+        let DelegationFault::Untrusted(TrustError::Signature { .. }) = fault else { return None };
+        self.at_hand(role).into_iter().find_map(|offered| phase.unsigned(role, offered.bytes).ok())
+    }
+
+    fn skip(&mut self, role: RoleName, source: DelegationFault, unsigned: Option<Unsigned>) {
+        self.skipped.push(Skipped { role, source, unsigned: unsigned.map(Box::new) });
     }
 }
 

@@ -6,7 +6,7 @@ use countersign_core::key::{KeyId, KeyType, PublicKey};
 use countersign_core::metadata::Document;
 use countersign_core::name::{RoleName, TopRole};
 use countersign_core::time::DateTime;
-use countersign_core::trust::TrustedCollection;
+use countersign_core::trust::{TrustedCollection, Unsigned};
 use thiserror::Error;
 
 use super::DelegationFault;
@@ -79,6 +79,8 @@ pub struct Skipped {
     pub role: RoleName,
     /// Why.
     pub source: DelegationFault,
+    /// What it says, if it only lacks signatures.
+    pub unsigned: Option<Box<Unsigned>>,
 }
 
 /// The files that expire within six months. The timestamp never lives longer than that.

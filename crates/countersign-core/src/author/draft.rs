@@ -149,6 +149,20 @@ impl Draft {
         self.older_roots.extend(certificates.into_iter().map(|key| (key.id(), key)));
     }
 
+    /// Takes what a delegated role says that is published and could not be loaded, for its keys to sign it again. One that is here
+    /// stays as it is.
+    ///
+    /// # Errors
+    /// [`AuthorError::UnknownRole`]: nobody here delegates to it.
+    pub fn resume(&mut self, role: &RoleName, says: Targets) -> Result<(), AuthorError> {
+        let declared = role.parent().and_then(|parent| self.roles.get(&parent));
+        if declared.is_none_or(|parent| parent.delegations.role(role).is_none()) {
+            return Err(AuthorError::UnknownRole(role.clone()));
+        }
+        self.roles.entry(role.clone()).or_insert(says);
+        Ok(())
+    }
+
     /// Applies one change.
     ///
     /// # Errors

@@ -8,7 +8,7 @@ use crate::metadata::{FileMeta, MetadataError, Root, Snapshot, Targets, Timestam
 use crate::name::{RoleName, TopRole};
 use crate::signature::{RoleKeys, Verified};
 use crate::trust::file::{Expected, Listed};
-use crate::trust::{Base, Offered, TrustError, TrustedCollection};
+use crate::trust::{Base, Environment, Offered, Seen, TrustError, TrustedCollection};
 
 /// A trusted targets file. Delegated roles may be loaded, parents before children.
 #[derive(Clone, Debug)]
@@ -39,6 +39,14 @@ impl DelegationsPhase {
     ) -> Self {
         let roles = BTreeMap::from([(TopRole::Targets.into(), targets)]);
         Self { base, timestamp, snapshot, roles }
+    }
+
+    pub(super) fn environment(&self) -> &Environment {
+        &self.base.environment
+    }
+
+    pub(super) fn seen(&self) -> &Seen {
+        &self.base.seen
     }
 
     /// The trusted root.

@@ -111,6 +111,16 @@ impl Expected<'_> {
         self.keys.verify(&envelope).map_err(|source| TrustError::unverified(self.role, source))
     }
 
+    /// Checks size, hashes and form of a file, and no signature.
+    pub(super) fn envelope(&self, bytes: Bytes, environment: &Environment) -> Result<Envelope, TrustError> {
+        self.admit_size(&bytes, environment)?;
+        let digest = Digest::sha256(&bytes);
+        if let Some(listed) = self.listed {
+            listed.admit_hashes(self.role, &Offered::fetched(bytes.clone()), digest)?;
+        }
+        envelope(self.role, bytes, digest, environment)
+    }
+
     fn admit_size(&self, bytes: &Bytes, environment: &Environment) -> Result<(), TrustError> {
         let (found, max) = (bytes.len() as u64, environment.limits.file_bytes(self.role.top()));
         if found > max {

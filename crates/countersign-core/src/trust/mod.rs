@@ -33,6 +33,7 @@ mod snapshot;
 mod target_search;
 mod targets;
 mod timestamp;
+mod unsigned;
 
 use std::sync::Arc;
 
@@ -48,6 +49,7 @@ pub use snapshot::SnapshotPhase;
 pub use target_search::{SearchStep, TargetSearch};
 pub use targets::TargetsPhase;
 pub use timestamp::TimestampPhase;
+pub use unsigned::Unsigned;
 
 use self::floors::ListedFloors;
 use crate::limits::Limits;

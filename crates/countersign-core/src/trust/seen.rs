@@ -118,15 +118,28 @@ impl SeenFile {
         role: &RoleName,
         document: &Verified<T>,
     ) -> Result<(), TrustError> {
-        let offered = document.version();
+        let is_same = document.digest() == self.sha256
+            || (self.message.is_some() && self.message == document.message());
+        self.admit_version(role, document.version(), is_same)
+    }
+
+    fn admit_version(&self, role: &RoleName, offered: MetaVersion, is_same: bool) -> Result<(), TrustError> {
         if offered < self.version {
             return Err(TrustError::Rollback { role: role.clone(), offered, trusted: self.version });
         }
-        let is_same = document.digest() == self.sha256
-            || (self.message.is_some() && self.message == document.message());
         if offered == self.version && !is_same {
             return Err(TrustError::Equivocation { role: role.clone(), version: offered });
         }
         Ok(())
+    }
+
+    /// As [`SeenFile::admit`], for a file that says this version and whose keys did not sign it.
+    pub(super) fn admit_claim(
+        &self,
+        role: &RoleName,
+        offered: MetaVersion,
+        sha256: Digest,
+    ) -> Result<(), TrustError> {
+        self.admit_version(role, offered, sha256 == self.sha256)
     }
 }

@@ -12,6 +12,7 @@ mod root;
 mod status;
 mod threshold;
 mod withdraw;
+mod witness;
 
 pub(crate) use self::list::target_table;
 pub(crate) use self::recover::RecoverError;
@@ -44,6 +45,7 @@ enum Verb {
     Publish(publish::Args),
     Reset(reset::Args),
     Withdraw(withdraw::Args),
+    Witness(witness::Args),
     Threshold(threshold::Args),
     Root(root::Args),
     Export(export::Args),
@@ -59,6 +61,7 @@ pub(crate) async fn run(args: Args, app: &App) -> anyhow::Result<ExitStatus> {
         Verb::Publish(args) => publish::run(args, app).await,
         Verb::Reset(args) => reset::run(args, app).await,
         Verb::Withdraw(args) => withdraw::run(args, app).await,
+        Verb::Witness(args) => witness::run(args, app).await,
         Verb::Threshold(args) => threshold::run(args, app).await,
         Verb::Root(args) => root::run(args, app).await,
         Verb::Export(args) => export::run(args, app).await,

@@ -109,7 +109,7 @@ pub(crate) async fn run(args: Args, app: &App, face: Face) -> anyhow::Result<Exi
 }
 
 /// Asks a question that only `y` answers with yes.
-fn confirmed(app: &App, question: &str) -> bool {
+pub(crate) fn confirmed(app: &App, question: &str) -> bool {
     app.ask(&format!("{question} [y/N] ")).is_some_and(|answer| answer.trim().eq_ignore_ascii_case("y"))
 }
 

@@ -58,7 +58,7 @@ impl Publisher {
                     .iter()
                     .find(|skipped| matches!(skipped.source, DelegationFault::Fetch(_)));
                 if let Some(skipped) = unfetched {
-                    return Err(PublisherError::delegation(skipped.role.clone(), &skipped.source));
+                    return Err(PublisherError::delegation(skipped));
                 }
                 let mut files = refreshed.collection.files();
                 files.remove(&TopRole::Timestamp.into());

@@ -23,8 +23,9 @@ impl Publisher {
         now: DateTime,
     ) -> Result<Published, PublisherError> {
         let parent = role.parent().ok_or_else(|| unknown(role))?;
-        base.admit_role(&parent)?;
-        let keys = keys_of(&base.draft(), role).ok_or_else(|| unknown(role))?;
+        let draft = base.draft();
+        base.admit_role(&draft, &parent)?;
+        let keys = keys_of(&draft, role).ok_or_else(|| unknown(role))?;
         let added = add.iter().filter_map(|key| key.canonical_id().ok());
         let left: BTreeSet<_> =
             keys.canonical_ids().into_iter().filter(|id| !remove.contains(id)).chain(added).collect();
@@ -34,7 +35,7 @@ impl Publisher {
         }
         let at_hand = left.intersection(&self.present().await?).count();
         // One that could not be loaded is left to those who can.
-        let signs_again = at_hand >= threshold && base.admit_role(role).is_ok();
+        let signs_again = at_hand >= threshold && base.admit_role(&draft, role).is_ok();
         let edit = DelegationEdit { add_keys: add, remove_keys: remove, ..DelegationEdit::default() };
         let change = Change::EditDelegation { role: role.clone(), edit };
         let edit = |draft: &mut Draft| {
