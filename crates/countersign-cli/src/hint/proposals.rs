@@ -22,6 +22,10 @@ pub(super) fn other(error: &PublisherError) -> Option<String> {
         PublisherError::OtherProposal { gun, .. } => Some(format!(
             "`countersign trust diff {gun}` shows what waits; `trust approve` signs it, `repo withdraw` drops it"
         )),
+        PublisherError::UnusualProposal { gun, .. } => Some(format!(
+            "look at it with `countersign trust diff {gun}`; then `countersign trust approve {gun}` signs it as it is, `countersign repo \
+             withdraw {gun}` drops it"
+        )),
         PublisherError::NothingToSign(proposed) => {
             Some(format!("`countersign trust diff {}` shows whose signatures are missing", proposed.gun))
         }

@@ -76,6 +76,17 @@ pub enum PublisherError {
         /// What differs.
         source: ProposalError,
     },
+    /// The same change of the collection waits for signatures, and would not be signed unseen: it is for another time.
+    #[error(
+        "the same change of `{gun}` waits for signatures, and is not to be signed without a look at it; nothing was signed, published \
+         or proposed"
+    )]
+    UnusualProposal {
+        /// The collection.
+        gun: Gun,
+        /// What differs.
+        source: ProposalError,
+    },
     /// No proposal of the collection waits for signatures.
     #[error("nothing of `{gun}` waits for signatures")]
     NothingProposed {

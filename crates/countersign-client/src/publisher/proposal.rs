@@ -10,7 +10,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use countersign_core::author::{AuthorError, Draft, Edition, KeyRing, OpenProposal, Proposal, RoleStanding};
+use countersign_core::author::{
+    AuthorError, Draft, Edition, KeyRing, OpenProposal, Proposal, ProposalError, RoleStanding,
+};
 use countersign_core::key::KeyId;
 use countersign_core::name::{Gun, RoleName, TopRole};
 use countersign_core::time::{DateTime, UpdateStart};
@@ -289,8 +291,13 @@ impl Publisher {
         now: DateTime,
     ) -> Result<OpenProposal, PublisherError> {
         let mut open = if let Some(mut open) = self.pending(collection).await?.open {
-            let other = |source| PublisherError::OtherProposal { gun: self.gun().clone(), source };
-            open.absorb(draft, now).map_err(other)?;
+            let gun = || self.gun().clone();
+            open.absorb(draft, now).map_err(|source| match source {
+                ProposalError::TooLong { .. } | ProposalError::TooShort { .. } => {
+                    PublisherError::UnusualProposal { gun: gun(), source }
+                }
+                source => PublisherError::OtherProposal { gun: gun(), source },
+            })?;
             open
         } else {
             let begun = draft.clone().propose(collection, self.gun().clone(), &KeyRing::default(), now);

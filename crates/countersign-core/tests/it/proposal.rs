@@ -311,6 +311,71 @@ fn same_change_by_somebody_else_goes_on_with_the_proposal() {
     );
 }
 
+/// Whoever signs the same has not looked at the proposal: it may differ from what they would write by its age alone.
+#[test]
+fn same_change_for_another_time_or_of_another_version_is_not_gone_on_with() {
+    const DAY: i64 = 24 * 60 * 60;
+    let team = Team::new();
+    let mut same = Draft::of(&team.collection);
+    same.apply(&set_in("targets", "v2")).expect("a target");
+    let open = team.open(&team.proposed(0)).expect("the next edition");
+    let whole = 1095 * DAY;
+    let absorb = |at: i64| open.clone().absorb(&same, now().plus_seconds(at));
+    for (at, what) in
+        [(-DAY, "a clock that is a day slow"), (0, "the same"), (whole * 9 / 10, "a tenth is left")]
+    {
+        absorb(at).unwrap_or_else(|error| panic!("{what}: {error}"));
+    }
+    let until = now().plus_seconds(whole);
+    let refused = absorb(-DAY - 1).expect_err("valid for longer");
+    assert!(matches!(refused, ProposalError::TooLong { role: of, expires, usual }
+            if of == role("targets") && expires == until && usual == until.plus_seconds(-DAY - 1)));
+    for at in [whole * 9 / 10 + 1, whole] {
+        let refused = absorb(at).expect_err("nearly over");
+        assert!(
+            matches!(refused, ProposalError::TooShort { expires, .. } if expires == until),
+            "{refused:?}"
+        );
+    }
+    // Signed again meanwhile, as it was: the same change has a later version.
+    let mut later = team.sim.clone();
+    let files = later.publish();
+    let next = later.update(&files, team.collection.seen().clone()).expect("trusted");
+    let mut again = Draft::of(&next);
+    again.apply(&set_in("targets", "v2")).expect("a target");
+    let mut kept = open.clone();
+    let refused = kept.absorb(&again, now()).expect_err("overtaken");
+    assert!(
+        matches!(refused, ProposalError::Overtaken { found, expected, .. } if (found, expected) == (version(2), version(3)))
+    );
+    assert_eq!(kept.to_proposal(), open.to_proposal());
+}
+
+#[test]
+fn root_that_is_the_same_but_for_its_time_is_not_gone_on_with() {
+    let sim = Sim::new();
+    let collection = sim.first_update(&sim.files()).expect("trusted");
+    let mut renewal = Draft::of(&collection);
+    renewal.renew_root();
+    let at = |now| {
+        let begun = renewal.clone().propose(&collection, sim.gun.clone(), &KeyRing::default(), now);
+        begun.expect("written").open(&collection).expect("the next edition")
+    };
+    at(now()).absorb(&renewal, now()).expect("the same");
+    let century = now().plus_seconds(100 * 365 * 24 * 60 * 60);
+    let refused = at(century).absorb(&renewal, now()).expect_err("valid for longer");
+    assert!(
+        matches!(refused, ProposalError::TooLong { role: ref of, .. } if *of == TopRole::Root),
+        "{refused:?}"
+    );
+    let past = now().plus_seconds(-3649 * 24 * 60 * 60);
+    let refused = at(past).absorb(&renewal, now()).expect_err("over in a day");
+    assert!(
+        matches!(refused, ProposalError::TooShort { role: ref of, .. } if *of == TopRole::Root),
+        "{refused:?}"
+    );
+}
+
 #[test]
 fn what_another_role_says_is_added_and_only_that_is_signed() {
     let mut sim = Sim::new();

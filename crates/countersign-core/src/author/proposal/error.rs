@@ -60,6 +60,30 @@ pub enum ProposalError {
         /// When it stopped being valid.
         expires: DateTime,
     },
+    /// It would be valid for longer than what is signed at this time.
+    #[error(
+        "its file of `{role}` would be valid until {expires}; what is signed at this time is until {usual}"
+    )]
+    TooLong {
+        /// The role.
+        role: RoleName,
+        /// When it would stop being valid.
+        expires: DateTime,
+        /// When a file that is signed at this time stops being valid.
+        usual: DateTime,
+    },
+    /// Less than a tenth of the time is left for which a file is signed.
+    #[error(
+        "its file of `{role}` would be valid until {expires} only; what is signed at this time is until {usual}"
+    )]
+    TooShort {
+        /// The role.
+        role: RoleName,
+        /// When it would stop being valid.
+        expires: DateTime,
+        /// When a file that is signed at this time stops being valid.
+        usual: DateTime,
+    },
     /// Its signatures cannot be counted.
     #[error("the signatures of its file of `{role}` cannot be counted")]
     Signatures {
