@@ -22,6 +22,11 @@ pub(super) fn other(error: &PublisherError) -> Option<String> {
         PublisherError::OtherProposal { gun, .. } => Some(format!(
             "`countersign trust diff {gun}` shows what waits; `trust approve` signs it, `repo withdraw` drops it"
         )),
+        PublisherError::KeptProposal { gun, .. } => Some(format!(
+            "it is `tuf/{gun}/proposal.json` of your trust directory, and `countersign trust diff {gun} --file` with it shows it: move \
+             it away to keep it for later (`trust approve --file`), or drop it, and what the server keeps, with `countersign repo \
+             withdraw {gun}`"
+        )),
         PublisherError::UnusualProposal { gun, .. } => Some(format!(
             "look at it with `countersign trust diff {gun}`; then `countersign trust approve {gun}` signs it as it is, `countersign repo \
              withdraw {gun}` drops it"
