@@ -298,7 +298,7 @@ impl Publisher {
         ring: KeyRing,
         now: DateTime,
     ) -> Result<OpenProposal, PublisherError> {
-        let mut open =
+        let proposal =
             if let Some(Waiting { mut open, displaces }) = self.pending(collection).await?.waiting() {
                 let gun = || self.gun().clone();
                 open.absorb(draft, now).map_err(|source| match source {
@@ -308,11 +308,13 @@ impl Publisher {
                     source => PublisherError::OtherProposal { gun: gun(), source },
                 })?;
                 displaces.map_or(Ok(()), |displaced| Err(displaced.refusal(self.gun())))?;
-                open
+                open.to_proposal()
             } else {
                 let begun = draft.clone().propose(collection, self.gun().clone(), &KeyRing::default(), now);
-                begun.map_err(PublisherError::Sign)?.open(collection)?
+                begun.map_err(PublisherError::Sign)?
             };
+        // What was written here is held against what is published, too.
+        let mut open = proposal.open(collection)?;
         // What else is proposed is not what was meant to be signed here.
         let roles: BTreeSet<RoleName> = draft.dirty().clone();
         sign_apart(move || open.sign(&ring, &roles).map(|()| open)).await

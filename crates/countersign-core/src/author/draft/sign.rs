@@ -165,7 +165,8 @@ impl Draft {
     pub(in crate::author) fn groups(&self, role: &RoleName) -> Vec<RoleKeys> {
         match role.top() {
             Some(TopRole::Root) => {
-                self.previous_root.clone().into_iter().chain([self.root.role_keys(TopRole::Root)]).collect()
+                let own = self.counted_root.clone().unwrap_or_else(|| self.root.role_keys(TopRole::Root));
+                self.previous_root.clone().into_iter().chain([own]).collect()
             }
             Some(top) => vec![self.root.role_keys(top)],
             None => {

@@ -7,19 +7,35 @@ use crate::metadata::{Root, Targets};
 use crate::name::{RoleName, TopRole};
 use crate::number::MetaVersion;
 use crate::time::DateTime;
+use crate::trust::Environment;
 
 /// How much later than one's own the expiry of somebody else's file may be, in seconds: one day for clocks that disagree.
 const CLOCK_TOLERANCE: i64 = DAY;
 
 impl Draft {
-    /// Takes the next root as it is.
+    /// Takes the next root as it is. Of its own keys, those sign that a client counts.
     ///
     /// # Errors
-    /// [`ProposalError::Overtaken`]: it is not the next one. [`ProposalError::Author`]: it could not be published.
-    pub(in crate::author) fn take_root(&mut self, root: Root) -> Result<(), ProposalError> {
+    /// - [`ProposalError::Overtaken`]: it is not the next one. [`ProposalError::Author`]: it could not be published.
+    /// - [`ProposalError::RootCertificate`], [`ProposalError::Root`], [`ProposalError::TooFewRootKeys`]: clients would refuse it.
+    pub(in crate::author) fn take_root(
+        &mut self,
+        root: Root,
+        environment: &Environment,
+    ) -> Result<(), ProposalError> {
         let role = RoleName::from(TopRole::Root);
         admit_thresholds(&root)?;
         admit_next(&role, self.next_version(&role)?, root.version)?;
+        let Environment { anchor, start, .. } = environment;
+        anchor
+            .admit_new_leaves(&self.root, &root, *start)
+            .map_err(|(key, source)| ProposalError::RootCertificate { key, source })?;
+        let keys = anchor.counted_root_keys(&root, *start).map_err(ProposalError::Root)?;
+        let (counted, threshold) = (keys.canonical_ids().len(), keys.threshold().get());
+        if counted < threshold {
+            return Err(ProposalError::TooFewRootKeys { counted, threshold });
+        }
+        self.counted_root = Some(keys);
         self.root = root;
         self.dirty.insert(role);
         Ok(())

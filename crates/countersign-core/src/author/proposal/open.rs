@@ -91,7 +91,9 @@ impl Proposal {
             let unusable = |source| ProposalError::Metadata { role: role.clone(), source };
             let envelope = Envelope::parse(file.clone(), &environment.limits).map_err(unusable)?;
             match role.top() {
-                Some(TopRole::Root) => draft.take_root(document(role, &envelope, environment.start)?)?,
+                Some(TopRole::Root) => {
+                    draft.take_root(document(role, &envelope, environment.start)?, environment)?;
+                }
                 Some(TopRole::Targets) | None => {
                     draft.take_targets(role, document(role, &envelope, environment.start)?)?;
                 }
