@@ -188,6 +188,15 @@ fn proposal_for_another_time_place_or_form_is_refused() {
     assert!(matches!(open(&past), Err(ProposalError::Expired { .. })));
     let extra = text.replace(r#"\"version\":2"#, r#"\"version\":2,\"x\":1"#);
     assert!(matches!(open(&extra), Err(ProposalError::Form { .. })));
+    // Nor in an entry, where nobody would be shown it.
+    for (plain, hidden) in [
+        (r#"\"length\":1}"#, r#"\"length\":1,\"x\":1}"#),
+        (r#"{\"hashes\""#, r#"{\"custom\":null,\"hashes\""#),
+    ] {
+        let entry = text.replacen(plain, hidden, 1);
+        assert_ne!(entry, text);
+        assert!(matches!(open(&entry), Err(ProposalError::Form { .. })), "{hidden}");
+    }
     let snapshot = text.replace(r#""targets": "#, r#""snapshot": "#);
     assert!(matches!(open(&snapshot), Err(ProposalError::NotProposable(_))));
     let nobodys = text.replace(r#""targets": "#, r#""targets/nobody": "#);

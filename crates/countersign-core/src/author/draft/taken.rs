@@ -44,12 +44,16 @@ impl Draft {
     /// Takes what `role` says next as it is.
     ///
     /// # Errors
-    /// As [`Draft::take_root`].
+    /// - [`ProposalError::Form`]: an entry has more than would be written here.
+    /// - [`ProposalError::Overtaken`]: it is not what comes next. [`ProposalError::Author`]: it could not be published.
     pub(in crate::author) fn take_targets(
         &mut self,
         role: &RoleName,
         targets: Targets,
     ) -> Result<(), ProposalError> {
+        if !targets.targets.is_as_written() {
+            return Err(ProposalError::Form { role: role.clone() });
+        }
         self.targets_mut(role)?;
         admit_next(role, self.next_version(role)?, targets.version)?;
         *self.targets_mut(role)? = targets;
