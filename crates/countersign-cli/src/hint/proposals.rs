@@ -40,3 +40,56 @@ pub(super) fn other(error: &PublisherError) -> Option<String> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use countersign_core::author::ProposalError;
+    use countersign_core::name::{Gun, RoleName};
+
+    use super::*;
+    use crate::report;
+
+    fn gun() -> Gun {
+        "example.com/app".parse().expect("a GUN")
+    }
+
+    #[test]
+    fn proposal_that_is_not_signed_unseen_says_how_to_look_at_it() {
+        let time = |text: &str| text.parse().expect("a time");
+        let source = ProposalError::TooLong {
+            role: RoleName::releases(),
+            expires: time("2126-11-24T12:00:00Z"),
+            usual: time("2029-11-23T12:00:00Z"),
+        };
+        let error = PublisherError::UnusualProposal { gun: gun(), source };
+        let hint = other(&error).expect("a hint");
+        for command in ["trust diff", "trust approve", "repo withdraw"] {
+            assert!(hint.contains(&format!("`countersign {command} example.com/app`")), "{hint}");
+        }
+        let text = report::one_line(&error);
+        assert!(text.contains("valid until 2126-11-24T12:00:00Z") && text.contains("2029-11-23"), "{text}");
+    }
+
+    #[test]
+    fn proposal_that_would_be_lost_is_named_with_the_other_one_and_the_ways_out() {
+        let role = |name: &str| name.parse::<RoleName>().expect("a role");
+        let error = PublisherError::KeptProposal {
+            gun: gun(),
+            kept: vec![role("targets/bob"), RoleName::releases()],
+            other: vec![role("targets/alice")],
+            differs: RoleName::releases(),
+        };
+        let text = error.to_string();
+        assert!(text.contains("`targets/bob` and `targets/releases`"), "{text}");
+        assert!(
+            text.contains("`targets/alice`: they differ in `targets/releases`; nothing was signed"),
+            "{text}"
+        );
+        let hint = other(&error).expect("a hint");
+        for part in
+            ["tuf/example.com/app/proposal.json", "trust diff", "trust approve --file", "repo withdraw"]
+        {
+            assert!(hint.contains(part), "{hint}");
+        }
+    }
+}

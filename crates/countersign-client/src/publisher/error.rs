@@ -78,7 +78,8 @@ pub enum PublisherError {
     },
     /// Another proposal is kept here, and would be lost if this one were signed or published.
     #[error(
-        "the proposal of {} that is kept here for `{gun}` would be lost for another one, of {}; nothing was signed",
+        "the proposal of {} that is kept here for `{gun}` would be lost for another one, of {}: they differ in `{differs}`; nothing \
+         was signed",
         names(kept),
         names(other)
     )]
@@ -89,8 +90,8 @@ pub enum PublisherError {
         kept: Vec<RoleName>,
         /// The roles of the one that was to be signed.
         other: Vec<RoleName>,
-        /// What differs.
-        source: ProposalError,
+        /// The first role of which they do not say the same.
+        differs: RoleName,
     },
     /// The same change of the collection waits for signatures, and would not be signed unseen: it is for another time.
     #[error(

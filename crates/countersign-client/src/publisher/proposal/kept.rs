@@ -76,7 +76,7 @@ impl Displaced {
             gun: gun.clone(),
             kept: roles(&self.roles),
             other: roles(&self.by),
-            source: ProposalError::Another { role: self.differs.clone() },
+            differs: self.differs.clone(),
         }
     }
 }
