@@ -13,6 +13,7 @@ use countersign_client::publisher::{
 use countersign_core::digest::Digest;
 use countersign_core::key::KeyId;
 use countersign_core::metadata::FileMeta;
+use countersign_core::name::RoleName;
 
 use crate::commands::repo::shown;
 
@@ -22,7 +23,7 @@ pub(super) fn lines(preview: &Preview) -> String {
     preview.tags.iter().for_each(|change| tag(&mut text, change));
     preview.delegations.iter().for_each(|change| delegation(&mut text, change));
     for change in &preview.orders {
-        let names: Vec<_> = change.after.iter().map(|role| role.as_str()).collect();
+        let names: Vec<_> = change.after.iter().map(RoleName::as_str).collect();
         let _ = writeln!(text, "  ~ {} asks, in this order, {}", change.role, names.join(", "));
     }
     preview.keys.iter().for_each(|change| role_keys(&mut text, change));

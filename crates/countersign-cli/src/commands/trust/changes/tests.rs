@@ -6,7 +6,7 @@ use countersign_core::digest::{Digest, Hashes};
 use countersign_core::key::PublicKey;
 use countersign_core::limits::Limits;
 use countersign_core::metadata::{Delegation, Document, Envelope, RoleSpec, Root, Targets};
-use countersign_core::name::{Gun, RoleName, TargetName};
+use countersign_core::name::{Gun, TargetName};
 use countersign_core::number::{MetaVersion, Threshold};
 use countersign_core::sign::SecretKey;
 use countersign_core::time::DateTime;
@@ -101,7 +101,9 @@ fn mutated(value: &Value, texts: &[String], keys: &[(String, Value)]) -> Vec<Val
                 change(&mut items);
                 all.push(Value::Array(items));
             };
-            texts.iter().for_each(|text| push(&|items| items.push(json!(text))));
+            for text in texts {
+                push(&|items| items.push(json!(text)));
+            }
             for at in 0..items.len() {
                 push(&|items| drop(items.remove(at)));
                 push(&|items| items.push(items[at].clone()));
@@ -117,7 +119,9 @@ fn mutated(value: &Value, texts: &[String], keys: &[(String, Value)]) -> Vec<Val
                 change(&mut members);
                 all.push(Value::Object(members));
             };
-            keys.iter().for_each(|(id, key)| push(&|members| drop(members.insert(id.clone(), key.clone()))));
+            for (id, key) in keys {
+                push(&|members| drop(members.insert(id.clone(), key.clone())));
+            }
             for (name, member) in members {
                 push(&|members| drop(members.remove(name)));
                 push(&|members| drop(members.insert(format!("{name}x"), member.clone())));
