@@ -41,7 +41,10 @@ pub use ceremony::RootChange;
 pub use error::PublisherError;
 pub use import::{Expired, Imported};
 pub use outcome::{Initialised, Published, SignedOutcome, TagToSign};
-pub use preview::{DelegationChange, KeysChange, Preview, Signing, TagChange, Terms};
+pub use preview::{
+    CertificateTerms, DelegationChange, FileChange, KeysChange, ListedKey, OrderChange, Preview, Signing,
+    TagChange, Terms, UnusedKeysChange, is_rearranged,
+};
 pub use proposal::{Approval, Opened, Proposed, Shared};
 pub use recover::{Found, FoundIn, LostPair, LostRoot, NewRoot, PairRecovery, Recovered};
 pub use rotate::{OlderRoots, Rotation};

@@ -22,6 +22,15 @@ pub(super) fn other(error: &PublisherError) -> Option<String> {
         PublisherError::OtherProposal { gun, .. } => Some(format!(
             "`countersign trust diff {gun}` shows what waits; `trust approve` signs it, `repo withdraw` drops it"
         )),
+        PublisherError::KeptProposal { gun, .. } => Some(format!(
+            "it is `tuf/{gun}/proposal.json` of your trust directory, and `countersign trust diff {gun} --file` with it shows it: move \
+             it away to keep it for later (`trust approve --file`), or drop it, and what the server keeps, with `countersign repo \
+             withdraw {gun}`"
+        )),
+        PublisherError::UnusualProposal { gun, .. } => Some(format!(
+            "look at it with `countersign trust diff {gun}`; then `countersign trust approve {gun}` signs it as it is, `countersign repo \
+             withdraw {gun}` drops it"
+        )),
         PublisherError::NothingToSign(proposed) => {
             Some(format!("`countersign trust diff {}` shows whose signatures are missing", proposed.gun))
         }
@@ -29,5 +38,58 @@ pub(super) fn other(error: &PublisherError) -> Option<String> {
             Some("something else was published meanwhile; propose it again".to_owned())
         }
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use countersign_core::author::ProposalError;
+    use countersign_core::name::{Gun, RoleName};
+
+    use super::*;
+    use crate::report;
+
+    fn gun() -> Gun {
+        "example.com/app".parse().expect("a GUN")
+    }
+
+    #[test]
+    fn proposal_that_is_not_signed_unseen_says_how_to_look_at_it() {
+        let time = |text: &str| text.parse().expect("a time");
+        let source = ProposalError::TooLong {
+            role: RoleName::releases(),
+            expires: time("2126-11-24T12:00:00Z"),
+            usual: time("2029-11-23T12:00:00Z"),
+        };
+        let error = PublisherError::UnusualProposal { gun: gun(), source };
+        let hint = other(&error).expect("a hint");
+        for command in ["trust diff", "trust approve", "repo withdraw"] {
+            assert!(hint.contains(&format!("`countersign {command} example.com/app`")), "{hint}");
+        }
+        let text = report::one_line(&error);
+        assert!(text.contains("valid until 2126-11-24T12:00:00Z") && text.contains("2029-11-23"), "{text}");
+    }
+
+    #[test]
+    fn proposal_that_would_be_lost_is_named_with_the_other_one_and_the_ways_out() {
+        let role = |name: &str| name.parse::<RoleName>().expect("a role");
+        let error = PublisherError::KeptProposal {
+            gun: gun(),
+            kept: vec![role("targets/bob"), RoleName::releases()],
+            other: vec![role("targets/alice")],
+            differs: RoleName::releases(),
+        };
+        let text = error.to_string();
+        assert!(text.contains("`targets/bob` and `targets/releases`"), "{text}");
+        assert!(
+            text.contains("`targets/alice`: they differ in `targets/releases`; nothing was signed"),
+            "{text}"
+        );
+        let hint = other(&error).expect("a hint");
+        for part in
+            ["tuf/example.com/app/proposal.json", "trust diff", "trust approve --file", "repo withdraw"]
+        {
+            assert!(hint.contains(part), "{hint}");
+        }
     }
 }

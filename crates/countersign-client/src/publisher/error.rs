@@ -76,6 +76,34 @@ pub enum PublisherError {
         /// What differs.
         source: ProposalError,
     },
+    /// Another proposal is kept here, and would be lost if this one were signed or published.
+    #[error(
+        "the proposal of {} that is kept here for `{gun}` would be lost for another one, of {}: they differ in `{differs}`; nothing \
+         was signed",
+        names(kept),
+        names(other)
+    )]
+    KeptProposal {
+        /// The collection.
+        gun: Gun,
+        /// The roles whose files the one proposes that is kept here.
+        kept: Vec<RoleName>,
+        /// The roles of the one that was to be signed.
+        other: Vec<RoleName>,
+        /// The first role of which they do not say the same.
+        differs: RoleName,
+    },
+    /// The same change of the collection waits for signatures, and would not be signed unseen: it is for another time.
+    #[error(
+        "the same change of `{gun}` waits for signatures, and is not to be signed without a look at it; nothing was signed, published \
+         or proposed"
+    )]
+    UnusualProposal {
+        /// The collection.
+        gun: Gun,
+        /// What differs.
+        source: ProposalError,
+    },
     /// No proposal of the collection waits for signatures.
     #[error("nothing of `{gun}` waits for signatures")]
     NothingProposed {

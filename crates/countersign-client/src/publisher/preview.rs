@@ -1,20 +1,24 @@
 //! What a publication of staged changes would change, before anything is signed.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod compare;
+
+use std::collections::BTreeSet;
 
 use countersign_core::author::Draft;
 use countersign_core::digest::Digest;
 use countersign_core::key::KeyId;
-use countersign_core::metadata::{Delegations, Targets};
+use countersign_core::metadata::FileMeta;
 use countersign_core::name::{RoleName, TargetName, TopRole};
+use countersign_core::number::MetaVersion;
 use countersign_core::time::DateTime;
 use serde::Serialize;
 
+pub use self::compare::is_rearranged;
 use super::{Publisher, PublisherError};
 use crate::changelist::{ChangeList, StagedBy};
 
 /// What would change.
-#[derive(Clone, Debug, Default, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Preview {
     /// How many changes are staged.
     pub staged: usize,
@@ -22,14 +26,22 @@ pub struct Preview {
     pub tags: Vec<TagChange>,
     /// The delegations that would change.
     pub delegations: Vec<DelegationChange>,
-    /// The top-level roles whose keys would change.
+    /// The roles whose delegations would be asked in another order than those before with the new ones at the end.
+    pub orders: Vec<OrderChange>,
+    /// The roles of root whose keys would change.
     pub keys: Vec<KeysChange>,
+    /// The roles whose files would list other keys that none of their roles has.
+    pub unused: Vec<UnusedKeysChange>,
+    /// What root would say of consistent snapshots, which Notary's format has no use for; absent if that stays as it is.
+    pub consistent_snapshot: Option<bool>,
+    /// The files that are written already, with another version or expiry than those before.
+    pub files: Vec<FileChange>,
     /// The roles that would be signed anew. The snapshot is always one of them.
     pub signing: Vec<Signing>,
 }
 
 /// A name that would mean something else.
-#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct TagChange {
     /// The role that says what it means.
     pub role: RoleName,
@@ -39,6 +51,10 @@ pub struct TagChange {
     pub before: Option<Digest>,
     /// What it would mean.
     pub after: Option<Digest>,
+    /// All that is said of it: digests, length and note; absent if it means nothing.
+    pub entry_before: Option<FileMeta>,
+    /// All that would be said of it.
+    pub entry_after: Option<FileMeta>,
 }
 
 /// A delegation that would come, go or change.
@@ -61,21 +77,84 @@ pub struct Terms {
     pub threshold: usize,
     /// The prefixes of the names that it may speak of.
     pub paths: Vec<String>,
+    /// Its keys as they are listed, in that order.
+    pub listed: Vec<ListedKey>,
 }
 
-/// A top-level role whose keys, or the number of them that must sign, would change.
+/// A key as a file lists it.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+pub struct ListedKey {
+    /// Its canonical id.
+    pub id: KeyId,
+    /// The id under which it is listed: for a certificate, that of the certificate.
+    pub listed: KeyId,
+    /// Its type on the wire.
+    pub keytype: String,
+    /// What its certificate says, if it is in one that can be read.
+    pub certificate: Option<CertificateTerms>,
+}
+
+/// What a certificate says of its key.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+pub struct CertificateTerms {
+    /// Its common name.
+    pub name: String,
+    /// The first instant at which it is valid.
+    pub not_before: DateTime,
+    /// The last one.
+    pub not_after: DateTime,
+}
+
+/// A role whose delegations would be asked in another order. The first that speaks of a name decides.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+pub struct OrderChange {
+    /// The role that delegates.
+    pub role: RoleName,
+    /// Its delegations in their order.
+    pub before: Vec<RoleName>,
+    /// The order that they would have.
+    pub after: Vec<RoleName>,
+}
+
+/// A file that would list other keys that none of its roles has, such as those of older roots.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+pub struct UnusedKeysChange {
+    /// The role.
+    pub role: RoleName,
+    /// Those keys.
+    pub before: Vec<ListedKey>,
+    /// What they would be.
+    pub after: Vec<ListedKey>,
+}
+
+/// The version and expiry of a file that is written.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+pub struct FileChange {
+    /// The role.
+    pub role: RoleName,
+    /// Its version.
+    pub version: MetaVersion,
+    /// When it would stop being valid.
+    pub expires: DateTime,
+}
+
+/// A role of root whose keys, their certificates, or the number of them that must sign, would change.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 pub struct KeysChange {
     /// The role.
-    pub role: RoleName,
+    pub role: String,
     /// Canonical ids of its keys.
     pub before: BTreeSet<KeyId>,
-    /// How many of them must sign.
+    /// How many of them must sign; 0 if there is no such role.
     pub threshold_before: usize,
     /// Canonical ids of what would be its keys.
     pub after: BTreeSet<KeyId>,
-    /// How many of those would have to sign.
+    /// How many of those would have to sign; 0 if there would be no such role.
     pub threshold_after: usize,
+    /// Its keys as they are listed, in that order.
+    pub listed_before: Vec<ListedKey>,
+    /// What would be its keys, as they would be listed.
+    pub listed_after: Vec<ListedKey>,
 }
 
 /// A role that would be signed anew.
@@ -114,15 +193,13 @@ impl Preview {
     /// What `after` changes of `before`, where the keys that are `present` are here. Nothing is staged.
     pub(super) fn between(before: &Draft, after: &Draft, present: &BTreeSet<KeyId>) -> Self {
         let mut preview = Self::default();
-        if after.dirty() == before.dirty() {
+        preview.add_root(before.root(), after.root());
+        for role in after.dirty().iter().filter(|role| role.is_delegation() || **role == TopRole::Targets) {
+            preview.add_targets(role, before.targets(role), after.targets(role));
+        }
+        if preview == Self::default() && after.dirty() == before.dirty() {
             return preview;
         }
-        for role in after.dirty() {
-            let (old, new) = (before.targets(role), after.targets(role));
-            preview.tags.extend(tags(role, old, new));
-            preview.delegations.extend(delegations(old, new));
-        }
-        preview.keys = TopRole::ALL.into_iter().filter_map(|role| keys(role, before, after)).collect();
         let wanted = after.wanted_keys().into_iter();
         preview.signing = wanted
             .map(|(role, keys)| {
@@ -132,52 +209,4 @@ impl Preview {
             .collect();
         preview
     }
-}
-
-fn tags(role: &RoleName, old: Option<&Targets>, new: Option<&Targets>) -> Vec<TagChange> {
-    let entries = |file: Option<&Targets>| -> BTreeMap<_, _> {
-        file.into_iter().flat_map(|file| file.targets.entries()).collect()
-    };
-    let (old, new) = (entries(old), entries(new));
-    let names: BTreeSet<_> = old.keys().chain(new.keys()).collect();
-    let changed = names.into_iter().filter(|name| old.get(*name) != new.get(*name));
-    changed
-        .map(|name| {
-            let digest = |entries: &BTreeMap<TargetName, countersign_core::metadata::FileMeta>| {
-                entries.get(name).and_then(|meta| meta.hashes.sha256())
-            };
-            TagChange { role: role.clone(), tag: name.clone(), before: digest(&old), after: digest(&new) }
-        })
-        .collect()
-}
-
-fn delegations(old: Option<&Targets>, new: Option<&Targets>) -> Vec<DelegationChange> {
-    let none = Delegations::default();
-    let of = |file: Option<&'_ Targets>| file.map_or(none.clone(), |file| file.delegations.clone());
-    let (old, new) = (of(old), of(new));
-    let names: BTreeSet<_> = old.roles.iter().chain(&new.roles).map(|role| role.name.clone()).collect();
-    let change = |role: RoleName| {
-        let (before, after) = (terms(&old, &role), terms(&new, &role));
-        (before != after).then_some(DelegationChange { role, before, after })
-    };
-    names.into_iter().filter_map(change).collect()
-}
-
-fn terms(delegations: &Delegations, role: &RoleName) -> Option<Terms> {
-    let declared = delegations.role(role)?;
-    Some(Terms {
-        keys: delegations.role_keys(declared).canonical_ids(),
-        threshold: declared.threshold.get(),
-        paths: declared.paths.clone(),
-    })
-}
-
-fn keys(role: TopRole, before: &Draft, after: &Draft) -> Option<KeysChange> {
-    let of = |draft: &Draft| {
-        let keys = draft.root().role_keys(role);
-        (keys.canonical_ids(), keys.threshold().get())
-    };
-    let ((before, threshold_before), (after, threshold_after)) = (of(before), of(after));
-    let is_same = before == after && threshold_before == threshold_after;
-    (!is_same).then(|| KeysChange { role: role.into(), before, threshold_before, after, threshold_after })
 }

@@ -10,12 +10,15 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use countersign_core::author::{AuthorError, Draft, Edition, KeyRing, OpenProposal, Proposal, RoleStanding};
+use countersign_core::author::{
+    AuthorError, Draft, Edition, KeyRing, OpenProposal, Proposal, ProposalError, RoleStanding,
+};
 use countersign_core::key::KeyId;
 use countersign_core::name::{Gun, RoleName, TopRole};
 use countersign_core::time::{DateTime, UpdateStart};
 use countersign_core::trust::TrustedCollection;
 
+use self::kept::{Displaced, Waiting};
 use super::base::Base;
 use super::ring::{in_order_of_asking, sign_apart};
 use super::{Preview, Published, Publisher, PublisherError, SignedOutcome};
@@ -46,9 +49,12 @@ pub enum Shared {
 
 /// A proposal that was held against what is published, and can be signed.
 pub struct Opened {
+    gun: Gun,
     /// What is published; absent where nobody was asked.
     base: Option<Base>,
     open: OpenProposal,
+    /// What is kept here and would be lost if this were signed.
+    displaces: Option<Displaced>,
     /// What it changes.
     pub preview: Preview,
     /// Canonical ids of the keys that are here and would add a signature.
@@ -97,6 +103,14 @@ impl Opened {
     /// Whether every signature is there.
     pub fn is_complete(&self) -> bool {
         self.open.is_complete()
+    }
+
+    /// Checks that it can be signed, or published, without losing another proposal that is kept here.
+    ///
+    /// # Errors
+    /// [`PublisherError::KeptProposal`]: it cannot.
+    pub fn admit(&self) -> Result<(), PublisherError> {
+        self.displaces.as_ref().map_or(Ok(()), |displaced| Err(displaced.refusal(&self.gun)))
     }
 }
 
@@ -153,22 +167,16 @@ impl Publisher {
         let base = base.ok_or_else(|| PublisherError::NoCollection(self.gun().clone()))?;
         let none = |source| PublisherError::NothingProposed { gun: self.gun().clone(), source };
         let Some(collection) = base.collection() else { return Err(none(None)) };
-        let found = self.pending(collection).await?;
-        let open = match given {
-            None => found.open.ok_or_else(|| none(found.overtaken))?,
-            Some(given) => {
-                let mut open = given.open(collection)?;
-                if let Some(known) = found.open {
-                    // Another one is another matter.
-                    open.merge(&known).ok();
-                }
-                open
-            }
+        let mut found = self.pending(collection).await?;
+        let overtaken = found.overtaken.take();
+        let Waiting { open, displaces } = match given {
+            None => found.waiting().ok_or_else(|| none(overtaken))?,
+            Some(given) => found.given(given.open(collection)?),
         };
         let present = self.present().await?;
         let preview = Preview::between(open.before(), open.draft(), &present);
         let here = open.wanted_keys(&open.roles()).intersection(&present).copied().collect();
-        Ok(Opened { base: Some(base), open, preview, here })
+        Ok(Opened { gun: self.gun().clone(), base: Some(base), open, displaces, preview, here })
     }
 
     /// Opens the root of a proposal without asking anybody, for a key that is kept away from every network. It is held against the
@@ -184,12 +192,13 @@ impl Publisher {
         let present = self.present().await?;
         let preview = Preview::between(open.before(), open.draft(), &present);
         let here = open.wanted_keys(&open.roles()).intersection(&present).copied().collect();
-        Ok(Opened { base: None, open, preview, here })
+        Ok(Opened { gun: self.gun().clone(), base: None, open, displaces: None, preview, here })
     }
 
     /// Adds the signatures of the keys that are here to every file of a proposal, and publishes it when they are enough.
     ///
     /// # Errors
+    /// - [`PublisherError::KeptProposal`]: another proposal that is kept here would be lost.
     /// - [`PublisherError::NothingToSign`]: no key here could add one, and some are missing.
     /// - [`PublisherError`]: nothing was published; what was signed is kept here.
     pub async fn approve(&self, opened: Opened, now: DateTime) -> Result<Approval, PublisherError> {
@@ -219,6 +228,7 @@ impl Publisher {
     }
 
     async fn signed(&self, opened: Opened) -> Result<(Option<Base>, OpenProposal, KeyRing), PublisherError> {
+        opened.admit()?;
         let Opened { base, mut open, here, .. } = opened;
         if here.is_empty() && !open.is_complete() {
             let standing = open.standing();
@@ -288,14 +298,23 @@ impl Publisher {
         ring: KeyRing,
         now: DateTime,
     ) -> Result<OpenProposal, PublisherError> {
-        let mut open = if let Some(mut open) = self.pending(collection).await?.open {
-            let other = |source| PublisherError::OtherProposal { gun: self.gun().clone(), source };
-            open.absorb(draft, now).map_err(other)?;
-            open
-        } else {
-            let begun = draft.clone().propose(collection, self.gun().clone(), &KeyRing::default(), now);
-            begun.map_err(PublisherError::Sign)?.open(collection)?
-        };
+        let proposal =
+            if let Some(Waiting { mut open, displaces }) = self.pending(collection).await?.waiting() {
+                let gun = || self.gun().clone();
+                open.absorb(draft, now).map_err(|source| match source {
+                    ProposalError::TooLong { .. } | ProposalError::TooShort { .. } => {
+                        PublisherError::UnusualProposal { gun: gun(), source }
+                    }
+                    source => PublisherError::OtherProposal { gun: gun(), source },
+                })?;
+                displaces.map_or(Ok(()), |displaced| Err(displaced.refusal(self.gun())))?;
+                open.to_proposal()
+            } else {
+                let begun = draft.clone().propose(collection, self.gun().clone(), &KeyRing::default(), now);
+                begun.map_err(PublisherError::Sign)?
+            };
+        // What was written here is held against what is published, too.
+        let mut open = proposal.open(collection)?;
         // What else is proposed is not what was meant to be signed here.
         let roles: BTreeSet<RoleName> = draft.dirty().clone();
         sign_apart(move || open.sign(&ring, &roles).map(|()| open)).await

@@ -25,6 +25,8 @@ pub struct Draft {
     root: Root,
     /// The keys that must sign a next root besides its own: those of the root before it.
     previous_root: Option<RoleKeys>,
+    /// Root's own keys that clients count, where the root was somebody else's; otherwise all of them are.
+    counted_root: Option<RoleKeys>,
     /// The first root as its keys have signed it: published as it is, as long as nothing in it changes.
     signed_root: Option<Bytes>,
     /// Keys of older roots that sign a next root, too, as far as they are at hand.
@@ -77,8 +79,20 @@ impl Draft {
         let dirty = BTreeSet::from([TopRole::Root.into(), TopRole::Targets.into()]);
         let roles = BTreeMap::from([(TopRole::Targets.into(), targets)]);
         let (fresh, last, purged) = (BTreeSet::new(), BTreeMap::new(), BTreeMap::new());
-        let (previous_root, signed_root, older_roots) = (None, None, BTreeMap::new());
-        Self { root, previous_root, signed_root, older_roots, snapshot, roles, dirty, fresh, last, purged }
+        let (previous_root, counted_root, signed_root, older_roots) = (None, None, None, BTreeMap::new());
+        Self {
+            root,
+            previous_root,
+            counted_root,
+            signed_root,
+            older_roots,
+            snapshot,
+            roles,
+            dirty,
+            fresh,
+            last,
+            purged,
+        }
     }
 
     /// The next edition of a trusted collection; nothing is changed yet.
@@ -86,6 +100,7 @@ impl Draft {
         Self {
             root: (**collection.root()).clone(),
             previous_root: Some(collection.root().role_keys(TopRole::Root)),
+            counted_root: None,
             signed_root: None,
             older_roots: BTreeMap::new(),
             snapshot: (**collection.snapshot()).clone(),

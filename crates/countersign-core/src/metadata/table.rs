@@ -93,6 +93,18 @@ impl TargetTable {
         }
     }
 
+    /// Whether every entry is just as it would be written here: one in a file may have further fields.
+    pub(crate) fn is_as_written(&self) -> bool {
+        let Form::InFile { file, entries } = &self.0 else { return true };
+        entries.iter().filter(|entry| !entry.is_plain()).all(|entry| {
+            let mut written = Vec::new();
+            decode(file, *entry).is_some_and(|(_, meta)| {
+                meta.write_canonical(&mut written);
+                written == file[entry.value()]
+            })
+        })
+    }
+
     /// Appends the canonical form.
     pub(crate) fn write_canonical(&self, out: &mut Vec<u8>) {
         out.push(b'{');

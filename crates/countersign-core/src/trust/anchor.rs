@@ -60,6 +60,29 @@ impl Anchor {
         }
     }
 
+    /// Refuses `next` if a root key that `before` does not list has a certificate that nobody would count at `start`.
+    pub(crate) fn admit_new_leaves(
+        &self,
+        before: &Root,
+        next: &Root,
+        start: UpdateStart,
+    ) -> Result<(), (KeyId, LeafError)> {
+        let Self::Certificates { gun, .. } = self else { return Ok(()) };
+        let listed: Vec<_> = before.keys_of(TopRole::Root).map(|(id, _)| id).collect();
+        let new = next.keys_of(TopRole::Root).filter(|(id, _)| !listed.contains(id));
+        new.map(|(id, key)| (key.canonical_id().unwrap_or(*id), key)).try_for_each(|(id, key)| {
+            leaf(gun, key, Leaves::ValidAndPinned, start).map(drop).map_err(|error| (id, error))
+        })
+    }
+
+    /// The keys of `root` that everybody counts for its own role at `start`, pins included, under its threshold.
+    ///
+    /// # Errors
+    /// [`TrustError::NoLeaf`], [`TrustError::Pin`]: there is none.
+    pub(crate) fn counted_root_keys(&self, root: &Root, start: UpdateStart) -> Result<RoleKeys, TrustError> {
+        self.root_keys(root, Leaves::ValidAndPinned, start)
+    }
+
     /// The keys of `root` that count for its own role, under its threshold.
     pub(super) fn root_keys(
         &self,

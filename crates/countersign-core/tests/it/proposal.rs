@@ -6,12 +6,13 @@ use bytes::Bytes;
 use countersign_core::author::{
     AuthorError, Change, Draft, KeyRing, OpenProposal, Proposal, ProposalError, Signatures,
 };
+use countersign_core::certificate::{CertificateError, self_signed};
 use countersign_core::limits::Limits;
 use countersign_core::metadata::{Envelope, Root, Targets};
 use countersign_core::name::{RoleName, TopRole};
 use countersign_core::number::Threshold;
 use countersign_core::sign::SecretKey;
-use countersign_core::trust::{RootPhase, Seen, TrustError, TrustedCollection};
+use countersign_core::trust::{LeafError, RootPhase, Seen, TrustError, TrustedCollection};
 
 use crate::author_delegations::set_in;
 use crate::simulator::{Files, Sim, finish, key, now, role, version};
@@ -187,6 +188,15 @@ fn proposal_for_another_time_place_or_form_is_refused() {
     assert!(matches!(open(&past), Err(ProposalError::Expired { .. })));
     let extra = text.replace(r#"\"version\":2"#, r#"\"version\":2,\"x\":1"#);
     assert!(matches!(open(&extra), Err(ProposalError::Form { .. })));
+    // Nor in an entry, where nobody would be shown it.
+    for (plain, hidden) in [
+        (r#"\"length\":1}"#, r#"\"length\":1,\"x\":1}"#),
+        (r#"{\"hashes\""#, r#"{\"custom\":null,\"hashes\""#),
+    ] {
+        let entry = text.replacen(plain, hidden, 1);
+        assert_ne!(entry, text);
+        assert!(matches!(open(&entry), Err(ProposalError::Form { .. })), "{hidden}");
+    }
     let snapshot = text.replace(r#""targets": "#, r#""snapshot": "#);
     assert!(matches!(open(&snapshot), Err(ProposalError::NotProposable(_))));
     let nobodys = text.replace(r#""targets": "#, r#""targets/nobody": "#);
@@ -223,6 +233,73 @@ fn proposed_root_needs_the_keys_before_and_its_own() {
         Envelope::parse(edition.files[&role("root")].clone(), &Limits::default()).expect("own file");
     root.role_keys(TopRole::Root).verify::<Root>(&envelope).expect("two of its own keys");
     collection.root().role_keys(TopRole::Root).verify::<Root>(&envelope).expect("the key before");
+}
+
+/// A root that is proposed is checked as clients will check it, before anybody signs it.
+#[test]
+fn root_that_clients_would_refuse_is_not_for_signing() {
+    const DAY: i64 = 24 * 60 * 60;
+    let sim = Sim::new();
+    let collection = sim.first_update(&sim.files()).expect("trusted");
+    let other = "docker.io/library/other".parse().expect("a GUN");
+    let proposed = |keys: Vec<_>, threshold| {
+        let mut draft = Draft::of(&collection);
+        draft.apply(&Change::ReplaceKeys { role: TopRole::Root, keys }).expect("keys");
+        draft.apply(&Change::SetThreshold { role: role("root"), threshold }).expect("a threshold");
+        draft.propose(&collection, sim.gun.clone(), &KeyRing::default(), now()).expect("written")
+    };
+    let old = sim.root.keys_of(TopRole::Root).next().expect("a root key").1.clone();
+    let made =
+        |gun, days: i64| self_signed(gun, &key(), now().plus_seconds(days * DAY)).expect("a certificate");
+    for (bad, what) in [
+        (made(&other, 0), "name"),
+        (made(&sim.gun, -3651), "over"),
+        (made(&sim.gun, 2), "early"),
+        (key().public_key().clone(), "bare"),
+    ] {
+        let proposal = proposed(vec![old.clone(), bad.clone()], Threshold::ONE);
+        let alone = proposal.open_root(&sim.environment(), Seen::default()).expect_err(what);
+        for refused in [proposal.open(&collection).expect_err(what), alone] {
+            let ProposalError::RootCertificate { key, source } = refused else {
+                panic!("{what}: {refused:?}")
+            };
+            assert_eq!(key, bad.canonical_id().expect("an id"));
+            let is_why = match what {
+                "name" => matches!(&source, LeafError::Name(named) if *named == other.to_string()),
+                "bare" => matches!(source, LeafError::Bare(_)),
+                "over" => matches!(source, LeafError::Certificate(CertificateError::Expired { .. })),
+                _ => matches!(source, LeafError::Certificate(CertificateError::Early { .. })),
+            };
+            assert!(is_why, "{what}: {source:?}");
+        }
+    }
+    let fine = proposed(vec![old, sim.certificate(&key())], two());
+    fine.open(&collection).expect("two that count");
+    fine.open_root(&sim.environment(), Seen::default()).expect("two that count");
+}
+
+/// A key whose certificate is over stays where it is listed, and nothing that it signs counts for clients.
+#[test]
+fn root_key_that_clients_do_not_count_does_not_complete_a_root() {
+    const DAY: i64 = 24 * 60 * 60;
+    let mut sim = Sim::new();
+    let old = key();
+    sim.ring.insert(old.clone());
+    let over = self_signed(&sim.gun, &old, now().plus_seconds(-3651 * DAY)).expect("a certificate");
+    let valid = sim.root.keys_of(TopRole::Root).next().expect("a root key").1.clone();
+    sim.list(TopRole::Root, vec![valid, over]);
+    let collection = sim.first_update(&sim.files()).expect("one key counts");
+    let mut draft = Draft::of(&collection);
+    draft.renew_root();
+    let begun = draft.clone().propose(&collection, sim.gun.clone(), &ring([&old]), now()).expect("written");
+    let mut open = begun.open(&collection).expect("the next edition");
+    assert!(!open.is_complete());
+    sign(&mut open, &sim.root_key);
+    assert!(open.is_complete());
+    draft.apply(&need("root")).expect("two keys");
+    let begun = draft.propose(&collection, sim.gun.clone(), &KeyRing::default(), now()).expect("written");
+    let refused = begun.open(&collection).expect_err("one counts");
+    assert!(matches!(refused, ProposalError::TooFewRootKeys { counted: 1, threshold: 2 }), "{refused:?}");
 }
 
 #[test]
@@ -308,6 +385,71 @@ fn same_change_by_somebody_else_goes_on_with_the_proposal() {
     other.apply(&set_in("targets", "v3")).expect("a target");
     assert!(
         matches!(open.absorb(&other, later), Err(ProposalError::Another { role: of }) if of == role("targets"))
+    );
+}
+
+/// Whoever signs the same has not looked at the proposal: it may differ from what they would write by its age alone.
+#[test]
+fn same_change_for_another_time_or_of_another_version_is_not_gone_on_with() {
+    const DAY: i64 = 24 * 60 * 60;
+    let team = Team::new();
+    let mut same = Draft::of(&team.collection);
+    same.apply(&set_in("targets", "v2")).expect("a target");
+    let open = team.open(&team.proposed(0)).expect("the next edition");
+    let whole = 1095 * DAY;
+    let absorb = |at: i64| open.clone().absorb(&same, now().plus_seconds(at));
+    for (at, what) in
+        [(-DAY, "a clock that is a day slow"), (0, "the same"), (whole * 9 / 10, "a tenth is left")]
+    {
+        absorb(at).unwrap_or_else(|error| panic!("{what}: {error}"));
+    }
+    let until = now().plus_seconds(whole);
+    let refused = absorb(-DAY - 1).expect_err("valid for longer");
+    assert!(matches!(refused, ProposalError::TooLong { role: of, expires, usual }
+            if of == role("targets") && expires == until && usual == until.plus_seconds(-DAY - 1)));
+    for at in [whole * 9 / 10 + 1, whole] {
+        let refused = absorb(at).expect_err("nearly over");
+        assert!(
+            matches!(refused, ProposalError::TooShort { expires, .. } if expires == until),
+            "{refused:?}"
+        );
+    }
+    // Signed again meanwhile, as it was: the same change has a later version.
+    let mut later = team.sim.clone();
+    let files = later.publish();
+    let next = later.update(&files, team.collection.seen().clone()).expect("trusted");
+    let mut again = Draft::of(&next);
+    again.apply(&set_in("targets", "v2")).expect("a target");
+    let mut kept = open.clone();
+    let refused = kept.absorb(&again, now()).expect_err("overtaken");
+    assert!(
+        matches!(refused, ProposalError::Overtaken { found, expected, .. } if (found, expected) == (version(2), version(3)))
+    );
+    assert_eq!(kept.to_proposal(), open.to_proposal());
+}
+
+#[test]
+fn root_that_is_the_same_but_for_its_time_is_not_gone_on_with() {
+    let sim = Sim::new();
+    let collection = sim.first_update(&sim.files()).expect("trusted");
+    let mut renewal = Draft::of(&collection);
+    renewal.renew_root();
+    let at = |now| {
+        let begun = renewal.clone().propose(&collection, sim.gun.clone(), &KeyRing::default(), now);
+        begun.expect("written").open(&collection).expect("the next edition")
+    };
+    at(now()).absorb(&renewal, now()).expect("the same");
+    let century = now().plus_seconds(100 * 365 * 24 * 60 * 60);
+    let refused = at(century).absorb(&renewal, now()).expect_err("valid for longer");
+    assert!(
+        matches!(refused, ProposalError::TooLong { role: ref of, .. } if *of == TopRole::Root),
+        "{refused:?}"
+    );
+    let past = now().plus_seconds(-3649 * 24 * 60 * 60);
+    let refused = at(past).absorb(&renewal, now()).expect_err("over in a day");
+    assert!(
+        matches!(refused, ProposalError::TooShort { role: ref of, .. } if *of == TopRole::Root),
+        "{refused:?}"
     );
 }
 

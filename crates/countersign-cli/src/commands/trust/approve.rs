@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use countersign_client::publisher::{Approval, Opened};
+use countersign_client::publisher::{Approval, Opened, PublisherError};
 use countersign_registry::reference::ImageReference;
 
 use super::error::of_publisher;
@@ -33,7 +33,7 @@ pub(crate) async fn run(args: Args, app: &App) -> anyhow::Result<ExitStatus> {
     let (publisher, now) = (app.publisher(&gun, None)?, app.context().now());
     let given = args.file.as_deref().map(proposal::read).transpose()?;
     let opened = publisher.open_proposal(given.as_ref(), now).await.map_err(of_publisher)?;
-    if !agreed(gun.as_str(), &opened, args.yes, app) {
+    if !agreed(gun.as_str(), &opened, args.yes, app)? {
         return Ok(ExitStatus::Failure);
     }
     match publisher.approve(opened, now).await.map_err(of_publisher)? {
@@ -53,14 +53,18 @@ pub(crate) async fn run(args: Args, app: &App) -> anyhow::Result<ExitStatus> {
 }
 
 /// Shows a proposal, and asks whether to sign it, unless that is clear or there is nothing to sign.
-pub(crate) fn agreed(gun: &str, opened: &Opened, yes: bool, app: &App) -> bool {
+///
+/// # Errors
+/// It cannot be signed without losing another one.
+pub(crate) fn agreed(gun: &str, opened: &Opened, yes: bool, app: &App) -> Result<bool, PublisherError> {
     let printer = app.printer();
     for line in proposal::summary(gun, opened).lines() {
         printer.say(line);
     }
+    opened.admit()?;
     if yes || opened.here.is_empty() || confirmed(app, "Sign this?") {
-        return true;
+        return Ok(true);
     }
     printer.tell("Nothing was signed");
-    false
+    Ok(false)
 }

@@ -6,7 +6,6 @@ use std::path::Path;
 use anyhow::Context as _;
 use countersign_client::publisher::{Opened, Proposed, Shared};
 use countersign_core::author::{Proposal, Signatures};
-use countersign_core::name::TopRole;
 use serde_json::json;
 
 use super::changes::{self, keys};
@@ -30,15 +29,6 @@ pub(crate) fn write(path: &Path, proposal: &Proposal) -> anyhow::Result<()> {
 pub(crate) fn summary(gun: &str, opened: &Opened) -> String {
     let mut text = format!("Proposed for {gun}, and not published\n");
     text.push_str(&changes::lines(&opened.preview));
-    for standing in opened.standing() {
-        if standing.role == TopRole::Root {
-            let root = opened.draft().root();
-            let _ = writeln!(text, "  root version {}, until {}", root.version, root.expires);
-        } else if let Some(targets) = opened.draft().targets(&standing.role) {
-            let _ =
-                writeln!(text, "  {} version {}, until {}", standing.role, targets.version, targets.expires);
-        }
-    }
     text.push_str("Signatures:\n");
     for standing in opened.standing() {
         for (index, group) in standing.groups.iter().enumerate() {

@@ -89,8 +89,8 @@ fn diff_shows_what_staged_changes_would_change_and_signs_nothing() {
         let output = silent.run(&["trust", "diff", &team.gun]).expect_success();
         for line in [
             format!("4 staged changes of {}\n", team.gun),
-            format!("  + v2 = sha256:{old}  in targets\n"),
-            format!("  ~ v1 = sha256:{new} (was {})  in targets\n", before.digest()),
+            format!("  + v2 = sha256:{old}, 6 bytes  in targets\n"),
+            format!("  ~ v1 = sha256:{new} (was {}), 6 bytes (was ", before.digest()),
             "  + targets/releases by 1 of ".to_owned(),
             "To be signed:\n".to_owned(),
             "which is here\n".to_owned(),

@@ -1,23 +1,88 @@
 //! Where proposals wait: here and, if it keeps them, on the trust server.
 
+use std::collections::BTreeSet;
+
 use bytes::Bytes;
 use countersign_core::author::{OpenProposal, Proposal, ProposalError};
+use countersign_core::name::{Gun, RoleName};
 use countersign_core::trust::TrustedCollection;
 
 use super::super::{Publisher, PublisherError};
 use super::{Proposed, Shared};
 
 /// What waits for signatures.
-#[derive(Default)]
 pub(super) struct Pending {
-    /// The proposal with the signatures that are here and on the server.
-    pub(super) open: Option<OpenProposal>,
+    served: Option<OpenProposal>,
+    kept: Option<OpenProposal>,
     /// Why the one that is kept here is for nothing, if it is.
     pub(super) overtaken: Option<ProposalError>,
 }
 
+/// The proposal to go on with, with the signatures that are here and on the server.
+pub(super) struct Waiting {
+    pub(super) open: OpenProposal,
+    /// One that is kept here and says something else, or more: signing this one would lose it.
+    pub(super) displaces: Option<Displaced>,
+}
+
+/// A proposal that is kept here, and that another would take the place of.
+#[derive(Debug)]
+pub(super) struct Displaced {
+    roles: BTreeSet<RoleName>,
+    by: BTreeSet<RoleName>,
+    /// What of it is not in the other.
+    differs: RoleName,
+}
+
+impl Pending {
+    /// The one that waits. The server's goes before one that is kept here and says something else: others sign that.
+    pub(super) fn waiting(self) -> Option<Waiting> {
+        match (self.served, self.kept) {
+            (Some(served), Some(mut kept)) => match kept.adopt(&served) {
+                Ok(()) => Some(Waiting { open: kept, displaces: None }),
+                Err(_) => Some(Waiting::instead_of(Some(kept), served)),
+            },
+            (served, kept) => served.or(kept).map(|open| Waiting { open, displaces: None }),
+        }
+    }
+
+    /// One that was given, and nothing beyond what that proposes.
+    pub(super) fn given(self, mut open: OpenProposal) -> Waiting {
+        if let Some(served) = &self.served {
+            // Where the server has another one, this one is not for the server.
+            open.adopt(served).ok();
+        }
+        Waiting::instead_of(self.kept, open)
+    }
+}
+
+impl Waiting {
+    fn instead_of(kept: Option<OpenProposal>, mut open: OpenProposal) -> Self {
+        let displaced = |kept: OpenProposal| match open.adopt(&kept) {
+            Err(ProposalError::Another { role: differs }) => {
+                Some(Displaced { roles: kept.roles(), by: open.roles(), differs })
+            }
+            _ => None,
+        };
+        let displaces = kept.and_then(displaced);
+        Self { open, displaces }
+    }
+}
+
+impl Displaced {
+    pub(super) fn refusal(&self, gun: &Gun) -> PublisherError {
+        let roles = |roles: &BTreeSet<RoleName>| roles.iter().cloned().collect();
+        PublisherError::KeptProposal {
+            gun: gun.clone(),
+            kept: roles(&self.roles),
+            other: roles(&self.by),
+            differs: self.differs.clone(),
+        }
+    }
+}
+
 impl Publisher {
-    /// The proposal that waits. The server's goes before one that is kept here and says something else: others sign that.
+    /// The proposals that are kept here and on the server.
     pub(super) async fn pending(&self, collection: &TrustedCollection) -> Result<Pending, PublisherError> {
         let kept = self.updater.cache().proposal(self.gun(), Proposal::MAX_BYTES).await?;
         let served = self.updater.remote().proposal(Proposal::MAX_BYTES).await;
@@ -27,14 +92,7 @@ impl Publisher {
         if let Some(error) = useless {
             tracing::warn!(gun = %self.gun(), %error, "the server's proposal is not for signing");
         }
-        let open = match (served, kept) {
-            (Some(mut served), Some(kept)) => {
-                served.merge(&kept).ok();
-                Some(served)
-            }
-            (served, kept) => served.or(kept),
-        };
-        Ok(Pending { open, overtaken })
+        Ok(Pending { served, kept, overtaken })
     }
 
     /// Keeps a proposal here, then has the server keep it; with every signature that the server knew besides.

@@ -9,14 +9,15 @@ use countersign_client::keystore::KeyStore;
 use countersign_client::publisher::{
     Approval, Proposed, PublisherError, RootChange, Shared, SignedOutcome, SnapshotKey,
 };
+use countersign_client::remote::Remote as _;
 use countersign_client::updater::{DelegationFault, Roles, UpdateError};
-use countersign_core::author::{Change, Proposal, ProposalError};
+use countersign_core::author::{Change, Draft, KeyRing, Proposal, ProposalError};
 use countersign_core::digest::Digest;
 use countersign_core::key::KeyId;
 use countersign_core::metadata::FileMeta;
 use countersign_core::name::TopRole;
 use countersign_core::number::Threshold;
-use countersign_core::time::UpdateStart;
+use countersign_core::time::{DateTime, UpdateStart};
 
 use super::{Author, gun, roles_signed};
 use crate::collection::{name, now, role};
@@ -43,6 +44,26 @@ impl Author {
         let publisher = self.publisher();
         let opened = publisher.open_proposal(given, now()).await?;
         publisher.approve(opened, now()).await
+    }
+
+    /// What this signer would propose at another time: a tag, in what is released and in a role of their own.
+    async fn proposal_at(&self, time: DateTime, own: &str, tag: &str, content: &[u8]) -> Proposal {
+        let refreshed = self.updater().refresh(UpdateStart(now()), Roles::Publish).await.expect("trusted");
+        let mut draft = Draft::of(&refreshed.collection);
+        for role in [role(own), role("targets/releases")] {
+            let meta = FileMeta::new(Digest::sha256(content).into(), content.len() as u64);
+            draft.apply(&Change::SetTarget { role, name: name(tag), meta }).expect("a target");
+        }
+        let mut ring = KeyRing::default();
+        for key in self.keys.list().expect("keys").keys {
+            ring.insert(self.keys.load(key.id).expect("a key"));
+        }
+        draft.propose(&refreshed.collection, gun(), &ring, time).expect("written")
+    }
+
+    async fn kept(&self) -> Option<Proposal> {
+        let kept = self.cache.proposal(&gun(), Proposal::MAX_BYTES).await.expect("readable");
+        kept.map(|kept| Proposal::parse(&kept).expect("a proposal"))
     }
 
     /// Whether nothing can be pulled yet.
@@ -152,6 +173,87 @@ async fn other_change_waits_until_the_first_is_withdrawn() {
     let opened = team.alice.publisher().open_proposal(None, now()).await.expect("bob's");
     assert_eq!(opened.proposal().roles().count(), 2);
     assert!(opened.preview.tags.iter().all(|tag| tag.after == Some(Digest::sha256(b"other"))));
+}
+
+/// Whoever signs the same tag was not shown how long the first signer would have it valid.
+#[tokio::test]
+async fn second_signer_of_the_same_tag_signs_no_other_expiry_unseen() {
+    const DAY: i64 = 24 * 60 * 60;
+    for days in [-1094, -1000, 2, 36500] {
+        let server = PublishServer::empty();
+        server.keep_proposals();
+        let team = Team::at(&server).await;
+        let odd = team.alice.proposal_at(now().plus_seconds(days * DAY), "targets/alice", "v1", b"one").await;
+        server.propose(odd.to_bytes().into(), true).await.expect("kept");
+        let refused = team.bob.sign("v1", b"one").await.expect_err("for another time");
+        let PublisherError::UnusualProposal { source, .. } = refused else { panic!("{days}: {refused:?}") };
+        match source {
+            ProposalError::TooShort { role: of, .. } if days < 0 => assert_eq!(of, role("targets/releases")),
+            ProposalError::TooLong { role: of, .. } if days > 0 => assert_eq!(of, role("targets/releases")),
+            other => panic!("{days}: {other:?}"),
+        }
+        assert!(server.uploads().is_empty());
+        assert!(team.bob.kept().await.is_none());
+        let served = server.proposal(Proposal::MAX_BYTES).await.expect("an answer").expect("as it was");
+        assert_eq!(Proposal::parse(&served).expect("a proposal"), odd);
+        // Whoever looks at it may sign it all the same.
+        let approval = team.bob.approve(None).await.expect("the second signature");
+        assert!(matches!(approval, Approval::Published(_)), "{approval:?}");
+    }
+}
+
+#[tokio::test]
+async fn proposal_in_a_file_never_takes_the_place_of_another_that_is_kept() {
+    let server = PublishServer::empty();
+    let team = Team::at(&server).await;
+    proposed(team.bob.sign("v1", b"bobs").await.expect_err("one of two"));
+    let kept = team.bob.kept().await.expect("it waits here");
+    let other = team.alice.proposal_at(now(), "targets/alice", "v1", b"alices").await;
+    // Looking is no harm, and neither signing nor publishing is done.
+    let publisher = team.bob.publisher();
+    let opened = publisher.open_proposal(Some(&other), now()).await.expect("it can be looked at");
+    assert!(opened.preview.tags.iter().all(|tag| tag.after == Some(Digest::sha256(b"alices"))));
+    let refused = publisher.approve(opened, now()).await.expect_err("another is kept");
+    let PublisherError::KeptProposal { kept: ref mine, other: ref theirs, .. } = refused else {
+        panic!("{refused:?}")
+    };
+    assert_eq!(*mine, [role("targets/bob"), role("targets/releases")]);
+    assert_eq!(*theirs, [role("targets/alice"), role("targets/releases")]);
+    let opened = publisher.open_proposal(Some(&other), now()).await.expect("it can be looked at");
+    let refused = publisher.sign_proposal(opened).await.expect_err("another is kept");
+    assert!(matches!(refused, PublisherError::KeptProposal { .. }), "{refused:?}");
+    assert_eq!(team.bob.kept().await, Some(kept.clone()));
+    assert!(server.uploads().is_empty());
+    // Less than what is kept would lose the rest.
+    let less = team.alice.proposal_at(now(), "targets/releases", "v1", b"bobs").await;
+    let refused = team.bob.approve(Some(&less)).await.expect_err("more is kept");
+    assert!(matches!(refused, PublisherError::KeptProposal { .. }), "{refused:?}");
+    assert_eq!(team.bob.kept().await, Some(kept.clone()));
+    // The same with more signatures is no other one.
+    let approval = team.alice.approve(Some(&kept)).await.expect("the second signature");
+    assert!(matches!(approval, Approval::Published(_)), "{approval:?}");
+}
+
+#[tokio::test]
+async fn servers_proposal_never_takes_the_place_of_another_that_is_kept() {
+    let server = PublishServer::empty();
+    let team = Team::at(&server).await;
+    proposed(team.bob.sign("v1", b"bobs").await.expect_err("one of two"));
+    let kept = team.bob.kept().await.expect("it waits here");
+    server.keep_proposals();
+    let other = team.alice.proposal_at(now(), "targets/alice", "v1", b"alices").await;
+    server.propose(other.to_bytes().into(), true).await.expect("kept");
+    for refused in [
+        team.bob.approve(None).await.map(drop).expect_err("another is kept"),
+        team.bob.sign("v1", b"alices").await.map(drop).expect_err("another is kept"),
+    ] {
+        assert!(matches!(refused, PublisherError::KeptProposal { .. }), "{refused:?}");
+    }
+    assert_eq!(team.bob.kept().await, Some(kept));
+    // Moved away, it is in nobody's way.
+    team.bob.cache.keep_proposal(&gun(), None).await.expect("dropped");
+    let approval = team.bob.approve(None).await.expect("the second signature");
+    assert!(matches!(approval, Approval::Published(_)), "{approval:?}");
 }
 
 /// What Docker 28 does with one key of two is an error there; with us what it signed elsewhere must not leak into a release.

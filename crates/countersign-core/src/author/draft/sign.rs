@@ -101,21 +101,33 @@ impl Draft {
         let role = RoleName::from(TopRole::Root);
         admit_known(&role, self.root.unknown_field().map(str::to_owned))?;
         admit_thresholds(&self.root)?;
-        if self.previous_root.is_some() {
-            self.root.version = next(&role, self.root.version)?;
-        }
+        self.root.version = self.next_version(&role)?;
         self.root.expires = expiry(&role, now);
         readable(&role, &self.root)
     }
 
     pub(super) fn write_targets(&mut self, role: &RoleName, now: DateTime) -> Result<Vec<u8>, AuthorError> {
-        let is_fresh = self.fresh.contains(role);
+        self.targets_mut(role)?;
+        let version = self.next_version(role)?;
         let targets = self.targets_mut(role)?;
         let unknown = targets.unknown_field().map(str::to_owned);
         admit_known(role, unknown.or_else(|| targets.unknown_entry_field()))?;
-        targets.version = if is_fresh { MetaVersion::FIRST } else { next(role, targets.version)? };
+        targets.version = version;
         targets.expires = expiry(role, now);
         readable(role, targets)
+    }
+
+    /// The version that root, or a role of targets that has a document here, is written as.
+    pub(super) fn next_version(&self, role: &RoleName) -> Result<MetaVersion, AuthorError> {
+        if *role == TopRole::Root {
+            // The first root is written once more as long as it is not published.
+            return match self.previous_root {
+                Some(_) => next(role, self.root.version),
+                None => Ok(self.root.version),
+            };
+        }
+        let targets = self.roles.get(role).ok_or_else(|| AuthorError::UnknownRole(role.clone()))?;
+        if self.fresh.contains(role) { Ok(MetaVersion::FIRST) } else { next(role, targets.version) }
     }
 
     /// The snapshot of the roles as they are with `files`; `None` if its key is not in `ring`.
@@ -153,7 +165,8 @@ impl Draft {
     pub(in crate::author) fn groups(&self, role: &RoleName) -> Vec<RoleKeys> {
         match role.top() {
             Some(TopRole::Root) => {
-                self.previous_root.clone().into_iter().chain([self.root.role_keys(TopRole::Root)]).collect()
+                let own = self.counted_root.clone().unwrap_or_else(|| self.root.role_keys(TopRole::Root));
+                self.previous_root.clone().into_iter().chain([own]).collect()
             }
             Some(top) => vec![self.root.role_keys(top)],
             None => {

@@ -3,12 +3,13 @@
 use thiserror::Error;
 
 use crate::author::AuthorError;
+use crate::key::KeyId;
 use crate::metadata::MetadataError;
 use crate::name::{Gun, RoleName};
 use crate::number::MetaVersion;
 use crate::signature::SignatureError;
 use crate::time::DateTime;
-use crate::trust::TrustError;
+use crate::trust::{LeafError, TrustError};
 
 /// A proposal that is not for signing. Nothing was signed.
 #[derive(Debug, Error)]
@@ -59,6 +60,49 @@ pub enum ProposalError {
         role: RoleName,
         /// When it stopped being valid.
         expires: DateTime,
+    },
+    /// A root key in a certificate that clients do not count.
+    #[error("it gives root the key {key}, whose certificate no client would count")]
+    RootCertificate {
+        /// The key's canonical id.
+        key: KeyId,
+        /// What is wrong with the certificate.
+        source: LeafError,
+    },
+    /// A root of which clients count no key.
+    #[error("clients would refuse the root that it proposes")]
+    Root(#[source] TrustError),
+    /// A root with too few keys that clients count.
+    #[error("clients would count {counted} keys of the root that it proposes, and {threshold} must sign it")]
+    TooFewRootKeys {
+        /// The distinct keys that count.
+        counted: usize,
+        /// How many must sign.
+        threshold: usize,
+    },
+    /// It would be valid for longer than what is signed at this time.
+    #[error(
+        "its file of `{role}` would be valid until {expires}; what is signed at this time is until {usual}"
+    )]
+    TooLong {
+        /// The role.
+        role: RoleName,
+        /// When it would stop being valid.
+        expires: DateTime,
+        /// When a file that is signed at this time stops being valid.
+        usual: DateTime,
+    },
+    /// Less than a tenth of the time is left for which a file is signed.
+    #[error(
+        "its file of `{role}` would be valid until {expires} only; what is signed at this time is until {usual}"
+    )]
+    TooShort {
+        /// The role.
+        role: RoleName,
+        /// When it would stop being valid.
+        expires: DateTime,
+        /// When a file that is signed at this time stops being valid.
+        usual: DateTime,
     },
     /// Its signatures cannot be counted.
     #[error("the signatures of its file of `{role}` cannot be counted")]

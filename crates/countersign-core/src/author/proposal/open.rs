@@ -91,7 +91,9 @@ impl Proposal {
             let unusable = |source| ProposalError::Metadata { role: role.clone(), source };
             let envelope = Envelope::parse(file.clone(), &environment.limits).map_err(unusable)?;
             match role.top() {
-                Some(TopRole::Root) => draft.take_root(document(role, &envelope, environment.start)?)?,
+                Some(TopRole::Root) => {
+                    draft.take_root(document(role, &envelope, environment.start)?, environment)?;
+                }
                 Some(TopRole::Targets) | None => {
                     draft.take_targets(role, document(role, &envelope, environment.start)?)?;
                 }
@@ -145,23 +147,25 @@ impl OpenProposal {
         self.draft.root().role_keys(TopRole::Snapshot).canonical_ids()
     }
 
-    /// Goes on with what `draft` changes, too: a role that is proposed already must say just that, whenever it was written;
-    /// others are added, without signatures.
+    /// Goes on with what `draft` changes, too: a role that is proposed already must say just that, as the version that `draft` would
+    /// have, and about as long as that would; others are added, without signatures.
+    ///
+    /// Whoever asks for this has not looked at the proposal. It is written at another moment than theirs, so its expiry may be
+    /// earlier than what they would write at `now`, as long as a tenth of that time is left, and at most a day later, for clocks
+    /// that disagree.
     ///
     /// # Errors
-    /// - [`ProposalError::Another`]: a role is proposed to say something else. Nothing was added.
+    /// - [`ProposalError::Another`]: a role is proposed to say something else.
+    /// - [`ProposalError::Overtaken`]: a role is proposed in another version.
+    /// - [`ProposalError::TooLong`], [`ProposalError::TooShort`]: a role is proposed to be valid for another time.
     /// - [`ProposalError::Author`]: a role cannot be written.
+    ///
+    /// Whatever differs, nothing was added.
     pub fn absorb(&mut self, draft: &Draft, now: DateTime) -> Result<(), ProposalError> {
-        if let Some(role) = draft
-            .dirty()
-            .iter()
-            .find(|role| self.files.contains_key(*role) && !self.draft.agrees(draft, role))
-        {
-            return Err(ProposalError::Another { role: role.clone() });
-        }
-        for role in
-            draft.dirty().iter().filter(|role| !self.files.contains_key(*role)).cloned().collect::<Vec<_>>()
-        {
+        let (proposed, further): (Vec<_>, Vec<_>) =
+            draft.dirty().iter().cloned().partition(|role| self.files.contains_key(role));
+        proposed.iter().try_for_each(|role| self.draft.admit_same(draft, role, now))?;
+        for role in further {
             let message = self.draft.write_as(draft, &role, now)?;
             let groups = self.draft.groups(&role);
             self.files.insert(role, Pending { message, signatures: Vec::new(), groups });

@@ -43,7 +43,7 @@ impl Proposal {
         let mut draft = before.clone();
         let unusable = |source| ProposalError::Metadata { role: role.clone(), source };
         let envelope = Envelope::parse(file.clone(), &environment.limits).map_err(unusable)?;
-        draft.take_root(document(&role, &envelope, environment.start)?)?;
+        draft.take_root(document(&role, &envelope, environment.start)?, environment)?;
         let files = BTreeMap::from([pending(&draft, role.clone(), &envelope)?]);
         let mut carried = self.files.clone();
         carried.remove(&role);

@@ -31,7 +31,7 @@ pub(super) async fn run(args: Args, app: &App) -> anyhow::Result<ExitStatus> {
         Some(given) if args.offline => publisher.open_root_alone(given, now).await?,
         given => publisher.open_proposal(given.as_ref(), now).await?,
     };
-    if !agreed(gun.as_str(), &opened, args.yes, app) {
+    if !agreed(gun.as_str(), &opened, args.yes, app)? {
         return Ok(ExitStatus::Failure);
     }
     let proposed = publisher.sign_proposal(opened).await?;
