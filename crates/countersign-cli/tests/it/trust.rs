@@ -8,3 +8,4 @@ mod recover;
 mod signing;
 mod stage;
 mod team;
+mod witness;

@@ -5,6 +5,7 @@ mod recover;
 mod rotate;
 mod staged;
 mod take_out;
+mod witness;
 
 use std::sync::Arc;
 

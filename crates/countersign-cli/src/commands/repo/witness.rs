@@ -84,7 +84,11 @@ fn show(args: &Args, shown: &Unsigned, app: &App) -> anyhow::Result<()> {
 
 fn target(name: &TargetName, meta: &FileMeta) -> String {
     let digest = meta.hashes.sha256().map_or_else(|| "no digest".to_owned(), |digest| digest.to_string());
-    let note = meta.custom.as_ref().map(|note| format!(", note {}", note.to_string().escape_default())).unwrap_or_default();
+    let note = meta
+        .custom
+        .as_ref()
+        .map(|note| format!(", note {}", note.to_string().escape_default()))
+        .unwrap_or_default();
     format!("{} = {digest}, {} bytes{note}", name.as_str().escape_default(), meta.length)
 }
 

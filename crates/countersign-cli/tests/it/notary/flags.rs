@@ -143,3 +143,24 @@ fn roles_are_chosen_the_same() {
          list GUN",
     );
 }
+
+#[test]
+fn role_that_lost_its_signer_is_witnessed_the_same() {
+    both(
+        |_| {},
+        "init GUN -p
+         $ for name in a b; do openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=$name -days 900 -keyout $name.key -out $name.crt 2>/dev/null; done
+         delegation add GUN targets/a a.crt b.crt --all-paths
+         publish GUN
+         key import a.key -r targets/a
+         add GUN v1 f -r targets/a -p
+         list GUN
+         delegation remove GUN targets/a {key targets/a} -p
+         list GUN
+         key import b.key -r targets/a
+         witness GUN targets/a -p
+         list GUN
+         add GUN v2 f -r targets/a -p
+         list GUN",
+    );
+}
