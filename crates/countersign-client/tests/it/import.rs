@@ -251,6 +251,51 @@ async fn role_that_declares_itself_is_met_once() {
     assert!(matches!(refused, Err(PublisherError::Upload(_))), "{refused:?}");
 }
 
+/// A delegation's file is held against what is known of it as the others are, and goes only when it is named.
+#[tokio::test]
+async fn delegation_older_than_the_cache_is_refused_unless_it_is_left_out() {
+    let moving = Move::of(&["v1"]).await;
+    let key = SecretKey::generate_ed25519().expect("a key");
+    let role: RoleName = "targets/bob".parse().expect("a role");
+    let mut delegation = Delegation::new(role.clone(), Threshold::ONE);
+    delegation.keyids.push(key.public_key().id());
+    delegation.paths.push(String::new());
+    let mut remains = with_targets(&moving.old, &moving.remains[0], |targets| {
+        targets.version = targets.version.next().expect("a version");
+        targets.delegations.keys.insert(key.public_key().id(), key.public_key().clone());
+        targets.delegations.roles.push(delegation);
+    });
+    let delegations = claim::<Targets>(&remains, TopRole::Targets).delegations;
+    let keys = delegations.role_keys(&delegations.roles[0]);
+    let mut ring = KeyRing::default();
+    ring.insert(Arc::new(key));
+    let mut bobs: Targets = claim(&moving.remains[0], TopRole::Targets);
+    let mut signed = || {
+        let file = sign(&role, &bobs, std::slice::from_ref(&keys), &ring).expect("signed");
+        bobs.version = bobs.version.next().expect("a version");
+        bobs.targets = TargetTable::default();
+        file
+    };
+    let (older, newer) = (signed(), signed());
+    let cached = moving.old.trust_dir.join("tuf").join(gun().as_str()).join("metadata/targets");
+    std::fs::create_dir_all(&cached).expect("a directory");
+    std::fs::write(cached.join("bob.json"), &newer).expect("written");
+
+    remains.files.insert(role.clone(), older);
+    let refused = moving.import(&remains, Expired::Renewed, clock()).await;
+    let Err(PublisherError::Remains(_, TrustError::Rollback { role: of, .. })) = &refused else {
+        panic!("{refused:?}");
+    };
+    assert_eq!(*of, role);
+    assert!(!remains.leave_out(&TopRole::Targets.into()), "no delegation");
+    assert!(remains.leave_out(&role) && !remains.leave_out(&role));
+    let publisher = moving.new.publisher(SnapshotKey::Local);
+    let imported = publisher.import(&remains, Expired::Refused, clock()).await.expect("imported without it");
+    assert!(!imported.roles.contains(&role), "{:?}", imported.roles);
+    assert!(imported.left_out.iter().any(|left_out| left_out.contains("targets/bob")));
+    imported.confirmed.expect("the server shows it");
+}
+
 /// An archive with these entries, each of a kind, with what its header says is its size.
 fn archive(entries: &[(&str, tar::EntryType, &[u8])]) -> tempfile::NamedTempFile {
     let file = tempfile::NamedTempFile::new().expect("a file");

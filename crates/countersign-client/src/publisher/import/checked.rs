@@ -28,6 +28,8 @@ pub(in super::super) struct Checked {
     /// The version of the snapshot that was; 1 if there is none.
     pub(in super::super) snapshot: MetaVersion,
     pub(in super::super) left_out: Vec<String>,
+    /// Why delegations were left out that are older than what is known of them, or another content of a known version.
+    pub(in super::super) outdated: Vec<TrustError>,
 }
 
 impl Checked {
@@ -117,6 +119,7 @@ impl Publisher {
         let file = file.ok_or_else(|| PublisherError::NoTargets(settings.gun.clone()))?;
         let mut roles = BTreeMap::from([(targets.clone(), (file.clone(), keys))]);
         let (mut queue, mut left_out) = (VecDeque::from([(targets, file)]), Vec::new());
+        let mut outdated = Vec::new();
         while let Some((of, parent)) = queue.pop_front() {
             for declared in &parent.delegations.roles {
                 // Nobody, itself included, speaks for a role that is not right below.
@@ -134,7 +137,12 @@ impl Publisher {
                     Ok(None) => {
                         left_out.push(format!("`{}` is delegated, and no file of it is left", declared.name));
                     }
-                    Err(error) => left_out.push(format!("`{}` was left out: {error}", declared.name)),
+                    Err(error) => {
+                        left_out.push(format!("`{}` was left out: {error}", declared.name));
+                        if matches!(error, TrustError::Rollback { .. } | TrustError::Equivocation { .. }) {
+                            outdated.push(error);
+                        }
+                    }
                 }
             }
         }
@@ -146,7 +154,7 @@ impl Publisher {
         if !ended.is_empty() && expired == Expired::Refused {
             return Err(PublisherError::ExpiredRemains { gun: settings.gun.clone(), files: ended });
         }
-        Ok(Checked { root, over, roles, snapshot, left_out })
+        Ok(Checked { root, over, roles, snapshot, left_out, outdated })
     }
 
     /// The version of the snapshot that was, which must list these very files if it is left.
