@@ -34,7 +34,7 @@ pub(crate) enum RecoverError {
     },
     /// The root would not be trusted here.
     #[error(
-        "`{by}` pins the root of `{gun}`, and another root key would take its place; nothing was changed"
+        "the root of `{gun}` is pinned ({by}), and a key that is not would take its place; nothing was changed"
     )]
     Pinned {
         /// The collection.
@@ -44,7 +44,7 @@ pub(crate) enum RecoverError {
     },
     /// The root would be met without a pin.
     #[error(
-        "`{by}` refuses a first use without a pin, and nothing pins the next root key of `{gun}`; nothing was changed"
+        "a first use without a pin is refused ({by}), and nothing pins the next root key of `{gun}`; nothing was changed"
     )]
     FirstUse {
         /// The collection.
