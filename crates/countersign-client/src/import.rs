@@ -58,6 +58,16 @@ pub struct Remains {
 }
 
 impl Remains {
+    /// Takes a delegation's file, and those of the delegations below it, out of the remains; whether there was one.
+    pub fn leave_out(&mut self, delegation: &RoleName) -> bool {
+        let is_there = delegation.is_delegation() && self.files.contains_key(delegation);
+        if is_there {
+            let below = format!("{delegation}/");
+            self.files.retain(|role, _| role != delegation && !role.as_str().starts_with(&below));
+        }
+        is_there
+    }
+
     /// Reads the current files of the export at `path`. Blocks.
     ///
     /// # Errors

@@ -54,6 +54,15 @@ pub(super) fn publisher(error: &PublisherError) -> Option<String> {
         PublisherError::AnotherRoot(_) | PublisherError::RecoveredByAnother { .. } => {
             "ask who it was: their keys count now, and a copy of them (`countersign key export`) is all that is needed here"
         }
+        PublisherError::Remains(
+            _,
+            TrustError::Rollback { role, .. } | TrustError::Equivocation { role, .. },
+        ) if role.is_delegation() => {
+            return Some(format!(
+                "a newer export, or `countersign repo import --from-cache GUN`, may have the one that is known; `--leave-out {role}` goes \
+                 without it, and its signer signs again afterwards"
+            ));
+        }
         PublisherError::NothingLeft(_) => {
             "recover it where the collection was used last, or from what `countersign repo export` wrote: `--from FILE`"
         }

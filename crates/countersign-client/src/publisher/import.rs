@@ -62,7 +62,7 @@ impl Publisher {
     ///
     /// # Errors
     /// - [`PublisherError::Remains`]: a file is not what its keys signed, is older than what this machine knows of the collection, or
-    ///   another one of that version.
+    ///   another one of that version. A delegation's file is no exception; [`Remains::leave_out`] goes without it.
     /// - [`PublisherError::ExpiredRemains`]: files have expired, and `expired` does not say to sign them anew.
     /// - [`PublisherError::NoRootKeys`]: the root keys are not here. Nothing was published.
     /// - [`PublisherError::Exists`]: the server has the collection.
@@ -74,9 +74,11 @@ impl Publisher {
     ) -> Result<Imported, PublisherError> {
         let (begin, last) = self.versions(remains).await?;
         let mut checked = self.checked(remains, expired, now).await?;
-        let ended = checked.over.take_if(|over| matches!(over, TrustError::NoLeaf { .. }));
-        if let Some(error) = ended.or(checked.contradiction.take()) {
+        if let Some(error) = checked.outdated.pop() {
             return Err(PublisherError::Remains(self.gun().clone(), error));
+        }
+        if let Some(ended @ TrustError::NoLeaf { .. }) = checked.over {
+            return Err(PublisherError::Remains(self.gun().clone(), ended));
         }
         let mut root = (*checked.root).clone();
         let present = self.present().await?;

@@ -2,12 +2,12 @@
 
 use std::path::PathBuf;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use countersign_client::cache_dir::DirectoryCache;
 use countersign_client::import::{Remains, RemainsLimits};
 use countersign_client::publisher::{Expired, SnapshotKey};
 use countersign_core::limits::Limits;
-use countersign_core::name::Gun;
+use countersign_core::name::{Gun, RoleName};
 use tokio::task::spawn_blocking;
 
 use crate::app::App;
@@ -29,11 +29,14 @@ pub(crate) struct Args {
     /// Sign expired files anew, with what they say; be sure that they were the newest
     #[arg(long)]
     renew_expired: bool,
+    /// Go on without the file of this delegation, and without those below it; its signer signs again afterwards
+    #[arg(long, value_name = "ROLE")]
+    leave_out: Vec<RoleName>,
 }
 
 /// Imports.
 pub(crate) async fn run(args: Args, app: &App) -> anyhow::Result<ExitStatus> {
-    let remains = match (args.file, args.from_cache) {
+    let mut remains = match (args.file, args.from_cache) {
         (Some(path), _) => {
             let unread = format!("cannot import `{}`; nothing was published", path.display());
             spawn_blocking(move || Remains::of_export(&path, &RemainsLimits::default()))
@@ -47,6 +50,12 @@ pub(crate) async fn run(args: Args, app: &App) -> anyhow::Result<ExitStatus> {
         }
         (None, None) => return Ok(ExitStatus::Usage),
     };
+    for role in &args.leave_out {
+        ensure!(
+            remains.leave_out(role),
+            "no file of a delegation `{role}` is left, so it cannot be left out; nothing was published"
+        );
+    }
     let publisher = app.publisher(&remains.gun, None)?;
     let expired = if args.renew_expired { Expired::Renewed } else { Expired::Refused };
     let imported = publisher.import(&remains, expired, app.context().now()).await?;

@@ -1,5 +1,7 @@
 //! Lost keys, with servers and clients of both makes: who follows, who is refused, and what each is told.
 
+mod pinned;
+
 use countersign_lab::fault::Fault;
 use countersign_lab::proxy::{At, Proxy, Upstream};
 use countersign_lab::tls::Authority;
@@ -25,6 +27,14 @@ fn lose(world: &World, role: &str) -> Vec<String> {
     }
     assert!(!lost.is_empty(), "there was a {role} key");
     lost
+}
+
+/// The ids of the timestamp and the snapshot key, by the root that the owner trusts.
+fn online_keys(team: &Team) -> [serde_json::Value; 2] {
+    let path = team.owner.path(".docker/trust/tuf").join(&team.gun).join("metadata/root.json");
+    let root: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(path).expect("a root")).expect("JSON");
+    ["timestamp", "snapshot"].map(|role| root["signed"]["roles"][role]["keyids"].clone())
 }
 
 /// People who have pulled before: with our program, with Notary, with Docker.
@@ -298,12 +308,16 @@ fn lost_root_of_a_collection_that_its_server_lost_too_is_published_from_the_cach
         team.owner.run(&["repo", "list", &team.gun]).expect_success();
         lose(&team.owner, "root");
         lose(&team.owner, "targets");
+        let before = online_keys(&team);
         // As a run would leave it that was killed right after the deletion.
         let url = format!("{}/v2/{}/_trust/tuf/", server.url(), team.gun);
         let delete = ["--silent", "--show-error", "--fail", "--request", "DELETE", "--cacert"];
         Invocation::of("curl").args(delete).arg(server.ca_file()).arg(url).run().expect_success();
         let anew = team.owner.run(&["repo", "recover", &team.gun, "--lost-root", "--yes"]).expect_success();
         assert!(anew.stderr.contains("has nothing of it any more"), "{}", anew.transcript());
+        for (role, (before, after)) in before.iter().zip(online_keys(&team)).enumerate() {
+            assert_ne!(*before, after, "what the server's keys signed before counts for nothing: {role}");
+        }
         assert_eq!(team.pulled(&server, "v0"), Some(digest(&first)));
         assert_eq!(team.pulled(&server, "v1"), Some(digest(&second)));
         let copies =

@@ -28,8 +28,8 @@ pub(in super::super) struct Checked {
     /// The version of the snapshot that was; 1 if there is none.
     pub(in super::super) snapshot: MetaVersion,
     pub(in super::super) left_out: Vec<String>,
-    /// Why the first delegation is left out that contradicts what is known: it is older, or another one of its version.
-    pub(in super::super) contradiction: Option<TrustError>,
+    /// Why delegations were left out that are older than what is known of them, or another content of a known version.
+    pub(in super::super) outdated: Vec<TrustError>,
 }
 
 impl Checked {
@@ -119,7 +119,7 @@ impl Publisher {
         let file = file.ok_or_else(|| PublisherError::NoTargets(settings.gun.clone()))?;
         let mut roles = BTreeMap::from([(targets.clone(), (file.clone(), keys))]);
         let (mut queue, mut left_out) = (VecDeque::from([(targets, file)]), Vec::new());
-        let mut contradiction = None;
+        let mut outdated = Vec::new();
         while let Some((of, parent)) = queue.pop_front() {
             for declared in &parent.delegations.roles {
                 // Nobody, itself included, speaks for a role that is not right below.
@@ -140,7 +140,7 @@ impl Publisher {
                     Err(error) => {
                         left_out.push(format!("`{}` was left out: {error}", declared.name));
                         if matches!(error, TrustError::Rollback { .. } | TrustError::Equivocation { .. }) {
-                            contradiction.get_or_insert(error);
+                            outdated.push(error);
                         }
                     }
                 }
@@ -154,7 +154,7 @@ impl Publisher {
         if !ended.is_empty() && expired == Expired::Refused {
             return Err(PublisherError::ExpiredRemains { gun: settings.gun.clone(), files: ended });
         }
-        Ok(Checked { root, over, roles, snapshot, left_out, contradiction })
+        Ok(Checked { root, over, roles, snapshot, left_out, outdated })
     }
 
     /// The version of the snapshot that was, which must list these very files if it is left.

@@ -257,8 +257,8 @@ impl Publisher {
                 let key = root.keys_of(role).next().map(|(_, key)| key.clone());
                 key.ok_or_else(|| PublisherError::AnotherRoot(self.gun().clone()))
             }
-            Served::Nothing => self.server_key(role).await,
-            Served::Remains => {
+            // That the files are gone does not say that the keys are.
+            Served::Nothing | Served::Remains => {
                 let made = self.updater.remote().rotate_key(role).await;
                 made.map_err(|source| PublisherError::ServerKey { role, source })
             }

@@ -3,6 +3,7 @@
 use countersign_core::name::Gun;
 use thiserror::Error;
 
+use crate::policy::Origin;
 use crate::time::span;
 
 /// A recovery that was not begun. Nothing was changed.
@@ -31,6 +32,26 @@ pub(crate) enum RecoverError {
         /// What it was to be of.
         wanted: Gun,
     },
+    /// The root would not be trusted here.
+    #[error(
+        "the root of `{gun}` is pinned ({by}), and a key that is not would take its place; nothing was changed"
+    )]
+    Pinned {
+        /// The collection.
+        gun: Gun,
+        /// The line that pins it.
+        by: Origin,
+    },
+    /// The root would be met without a pin.
+    #[error(
+        "a first use without a pin is refused ({by}), and nothing pins the next root key of `{gun}`; nothing was changed"
+    )]
+    FirstUse {
+        /// The collection.
+        gun: Gun,
+        /// The line that refuses it.
+        by: Origin,
+    },
 }
 
 impl RecoverError {
@@ -44,6 +65,12 @@ impl RecoverError {
             }
             Self::Clock { .. } => "set the one of the two clocks that is wrong, and run it again",
             Self::OtherCollection { .. } => "name the repository that the file is of",
+            Self::Pinned { gun, .. } | Self::FirstUse { gun, .. } => {
+                return Some(format!(
+                    "make the key first (`countersign key generate`), pin both it and the one before it (`countersign policy pin {gun}` \
+                     prints that line), and name it: `--root-key KEY-ID`; the line before goes when it is done"
+                ));
+            }
         };
         Some(text.to_owned())
     }

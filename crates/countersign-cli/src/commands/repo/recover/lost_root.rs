@@ -11,6 +11,7 @@ use countersign_core::key::KeyId;
 use countersign_core::name::{Gun, RoleName};
 use tokio::task::spawn_blocking;
 
+use super::pinned::admit_root_key;
 use super::{Args, RecoverError};
 use crate::app::App;
 use crate::commands::doctor::clock_apart;
@@ -21,6 +22,7 @@ use crate::report;
 /// Publishes the collection anew.
 pub(super) async fn run(args: Args, app: &App) -> anyhow::Result<ExitStatus> {
     let (gun, printer, now) = (args.repository.gun(), app.printer(), app.context().now());
+    admit_root_key(args.root_key, &app.context().policy().decide(&gun))?;
     let publisher = app.publisher(&gun, None)?;
     if let Some(ahead) = clock_apart(&app.context().trust_server(&gun)?, app).await {
         return Err(RecoverError::Clock { ahead }.into());

@@ -3,6 +3,7 @@
 mod error;
 mod lost_root;
 mod pair;
+mod pinned;
 
 use std::path::PathBuf;
 
