@@ -145,8 +145,10 @@ impl Publisher {
             Err(refused) => refused,
         };
         let waits = matches!(refused, PublisherError::Sign(AuthorError::MissingKeys { needed: 2.., .. }));
+        // Nobody could hold a proposal against a role that they cannot load.
+        let is_witnessed = draft.dirty().iter().any(|role| base.unsigned(role).is_some());
         match base.collection() {
-            Some(collection) if waits && holds_any(&ring, &draft) => {
+            Some(collection) if waits && !is_witnessed && holds_any(&ring, &draft) => {
                 self.add_to_proposal(collection, &draft, ring, now).await
             }
             _ => Err(refused),

@@ -6,9 +6,10 @@ use bytes::Bytes;
 use countersign_client::changelist::ChangeList;
 use countersign_client::publisher::{Published, PublisherError, SnapshotKey, Unpullable, Witnessed};
 use countersign_client::updater::{Refreshed, Roles};
-use countersign_core::author::Change;
+use countersign_core::author::{AuthorError, Change};
 use countersign_core::digest::Digest;
 use countersign_core::name::RoleName;
+use countersign_core::number::Threshold;
 use countersign_core::time::UpdateStart;
 use countersign_core::trust::Unsigned;
 
@@ -149,4 +150,31 @@ async fn file_older_than_what_was_trusted_is_not_shown_for_signing() {
         let answer = team.owner.publisher().unsigned(&RoleName::releases(), now()).await;
         assert_eq!(answer.is_ok_and(|shown| shown.is_some()), is_found, "version {offered}");
     }
+}
+
+/// What two signed, and one of them may not sign any more: no proposal can be held against what nobody loads.
+#[tokio::test]
+async fn role_that_two_must_sign_takes_both_keys_or_a_lower_threshold() {
+    let server = PublishServer::empty();
+    server.keep_proposals();
+    let [mut owner, alice, bob, carol, reader] = [(); 5].map(|()| Author::at(&server));
+    owner.options.snapshot_key = SnapshotKey::Server;
+    for (signer, author) in [("alice", &alice), ("bob", &bob), ("carol", &carol)] {
+        let key = author.key_for(signer);
+        let signer = role(&format!("targets/{signer}"));
+        owner.publisher().add_signer(&signer, &[key], now()).await.expect("added");
+    }
+    let two = Threshold::new(2).expect("a threshold");
+    owner.publisher().set_threshold(&RoleName::releases(), two, now()).await.expect("set");
+    alice.sign("v1", b"one").await.expect_err("one is not enough");
+    bob.sign("v1", b"one").await.expect("published");
+    let removed = owner.publisher().remove_signer(&role("targets/bob"), Unpullable::Accepted, now()).await;
+    removed.expect("removed").confirmed.expect("shown");
+    let shown = alice.shown().await;
+    let one = alice.witness(&shown, Witnessed::AsItIs).await.expect_err("one is not enough");
+    assert!(matches!(&one, PublisherError::Sign(AuthorError::MissingKeys { needed: 2, .. })), "{one:?}");
+    assert!(matches!(carol.approve(None).await, Err(PublisherError::NothingProposed { .. })));
+    owner.publisher().set_threshold(&RoleName::releases(), Threshold::ONE, now()).await.expect("set");
+    assert_eq!(reader.digest("v1").await, Digest::sha256(b"one"), "alice's own signature is enough");
+    alice.sign("v2", b"two").await.expect("she goes on");
 }
