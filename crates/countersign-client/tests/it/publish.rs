@@ -60,6 +60,17 @@ impl Author {
         self.publisher().publish_target(&to_sign(tag, content), now()).await
     }
 
+    /// Makes these people signers of a collection whose snapshot key its server has.
+    async fn with_signers(mut self, signers: &[(&str, &Self)]) -> Self {
+        self.options.snapshot_key = SnapshotKey::Server;
+        for (signer, author) in signers {
+            let key = author.key_for(signer);
+            let signer = role(&format!("targets/{signer}"));
+            self.publisher().add_signer(&signer, &[key], now()).await.expect("added");
+        }
+        self
+    }
+
     async fn digest(&self, tag: &str) -> Digest {
         digest(&self.updater().refresh(UpdateStart(now()), Roles::Pull).await.expect("trusted"), tag)
     }

@@ -83,15 +83,9 @@ struct Team {
 
 impl Team {
     async fn at(server: &Arc<PublishServer>) -> Self {
-        let [mut owner, alice, bob, reader] = [(); 4].map(|()| Author::at(server));
-        owner.options.snapshot_key = SnapshotKey::Server;
-        let publisher = owner.publisher();
-        for (signer, author) in [("alice", &alice), ("bob", &bob)] {
-            let key = author.key_for(signer);
-            let signer = role(&format!("targets/{signer}"));
-            publisher.add_signer(&signer, &[key], now()).await.expect("added");
-        }
-        publisher.set_threshold(&role("targets/releases"), two(), now()).await.expect("set");
+        let [owner, alice, bob, reader] = [(); 4].map(|()| Author::at(server));
+        let owner = owner.with_signers(&[("alice", &alice), ("bob", &bob)]).await;
+        owner.publisher().set_threshold(&role("targets/releases"), two(), now()).await.expect("set");
         server.uploads();
         Self { owner, alice, bob, reader }
     }
@@ -356,13 +350,8 @@ async fn root_that_would_have_too_few_keys_is_not_proposed() {
 async fn threshold_of_what_is_released_is_raised_with_the_signatures_it_then_needs() {
     let server = PublishServer::empty();
     server.keep_proposals();
-    let [mut owner, alice, bob, reader] = [(); 4].map(|()| Author::at(&server));
-    owner.options.snapshot_key = SnapshotKey::Server;
-    for (signer, author) in [("alice", &alice), ("bob", &bob)] {
-        let key = author.key_for(signer);
-        let signer = role(&format!("targets/{signer}"));
-        owner.publisher().add_signer(&signer, &[key], now()).await.expect("added");
-    }
+    let [owner, alice, bob, reader] = [(); 4].map(|()| Author::at(&server));
+    let owner = owner.with_signers(&[("alice", &alice), ("bob", &bob)]).await;
     alice.sign("v1", b"one").await.expect("published");
     // What is released has one signature, so the owner's wish waits for those of the signers.
     let left = owner.publisher().set_threshold(&role("targets/releases"), two(), now()).await;

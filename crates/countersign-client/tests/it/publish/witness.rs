@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use countersign_client::changelist::ChangeList;
-use countersign_client::publisher::{Published, PublisherError, SnapshotKey, Unpullable, Witnessed};
+use countersign_client::publisher::{Published, PublisherError, Unpullable, Witnessed};
 use countersign_client::updater::{Refreshed, Roles};
 use countersign_core::author::{AuthorError, Change};
 use countersign_core::digest::Digest;
@@ -28,13 +28,8 @@ struct Team {
 impl Team {
     async fn without_bob() -> Self {
         let server = PublishServer::empty();
-        let [mut owner, alice, bob, reader] = [(); 4].map(|()| Author::at(&server));
-        owner.options.snapshot_key = SnapshotKey::Server;
-        for (signer, author) in [("alice", &alice), ("bob", &bob)] {
-            let key = author.key_for(signer);
-            let signer = role(&format!("targets/{signer}"));
-            owner.publisher().add_signer(&signer, &[key], now()).await.expect("added");
-        }
+        let [owner, alice, bob, reader] = [(); 4].map(|()| Author::at(&server));
+        let owner = owner.with_signers(&[("alice", &alice), ("bob", &bob)]).await;
         bob.sign("v1", b"one").await.expect("published");
         owner.refresh().await;
         let bob = role("targets/bob");
@@ -118,7 +113,7 @@ async fn only_what_was_shown_is_signed() {
 /// Notary's `witness` asks nobody: so it has to be what was trusted before.
 #[tokio::test]
 async fn staged_witness_signs_only_what_was_trusted_here_before() {
-    let mut team = Team::without_bob().await;
+    let team = Team::without_bob().await;
     let dir = tempfile::tempdir().expect("a directory");
     let list = ChangeList::new(dir.path(), gun());
     let witness = Change::Witness { role: RoleName::releases() };
@@ -131,7 +126,6 @@ async fn staged_witness_signs_only_what_was_trusted_here_before() {
     team.owner.publisher().publish_changes(&list, now()).await.expect("published");
     assert_eq!(team.reader.digest("v1").await, Digest::sha256(b"one"));
     team.alice.sign("v2", b"two").await.expect("she goes on");
-    team.owner.options.snapshot_key = SnapshotKey::Server;
     team.owner.sign("v3", b"three").await.expect("and so does the owner");
 }
 
@@ -157,13 +151,8 @@ async fn file_older_than_what_was_trusted_is_not_shown_for_signing() {
 async fn role_that_two_must_sign_takes_both_keys_or_a_lower_threshold() {
     let server = PublishServer::empty();
     server.keep_proposals();
-    let [mut owner, alice, bob, carol, reader] = [(); 5].map(|()| Author::at(&server));
-    owner.options.snapshot_key = SnapshotKey::Server;
-    for (signer, author) in [("alice", &alice), ("bob", &bob), ("carol", &carol)] {
-        let key = author.key_for(signer);
-        let signer = role(&format!("targets/{signer}"));
-        owner.publisher().add_signer(&signer, &[key], now()).await.expect("added");
-    }
+    let [owner, alice, bob, carol, reader] = [(); 5].map(|()| Author::at(&server));
+    let owner = owner.with_signers(&[("alice", &alice), ("bob", &bob), ("carol", &carol)]).await;
     let two = Threshold::new(2).expect("a threshold");
     owner.publisher().set_threshold(&RoleName::releases(), two, now()).await.expect("set");
     alice.sign("v1", b"one").await.expect_err("one is not enough");
