@@ -169,7 +169,9 @@ pub enum PublisherError {
         roles: Vec<(RoleName, Vec<KeyId>)>,
     },
     /// A delegated role that would have to be signed again could not be loaded.
-    #[error("`{role}` cannot be loaded ({fault}), and signing it anew would lose what it says; nothing was published")]
+    #[error(
+        "`{role}` cannot be loaded ({fault}), and signing it anew would lose what it says; nothing was published"
+    )]
     Delegation {
         /// The role.
         role: RoleName,

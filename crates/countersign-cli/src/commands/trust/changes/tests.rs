@@ -138,7 +138,8 @@ fn mutated(value: &Value, texts: &[String], keys: &[(String, Value)]) -> Vec<Val
     all
 }
 
-/// That `lines` tells every two documents apart that differ from `before` in one place or two. How many there were.
+/// That `lines` tells every two documents apart that differ from `before` in one place or two. How many there were, which depends on
+/// the ids of the keys.
 fn tells_apart<T: Document>(before: &Value, further: &PublicKey, lines: impl Fn(&T) -> String) -> usize {
     let ids = before.pointer("/delegations/keys").or_else(|| before.pointer("/keys"));
     let mut texts: Vec<_> = ids.and_then(Value::as_object).expect("keys").keys().cloned().collect();
@@ -175,7 +176,7 @@ fn two_roots_that_differ_are_shown_differently() {
         preview.add_root(&before, after);
         lines(&preview)
     });
-    assert!(count > 300, "only {count} roots were compared");
+    assert!(count > 100, "only {count} roots were compared");
 }
 
 #[test]
@@ -188,7 +189,7 @@ fn two_targets_files_that_differ_are_shown_differently() {
     };
     let further = key().public_key().clone();
     let count = tells_apart(&value(&before), &further, |after| shown(Some(&before), after));
-    assert!(count > 500, "only {count} files were compared");
+    assert!(count > 200, "only {count} files were compared");
 }
 
 #[test]
