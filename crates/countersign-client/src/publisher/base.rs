@@ -63,7 +63,7 @@ impl Publisher {
 }
 
 /// Has `draft` go on from what a role says that its keys have not signed.
-pub(super) fn resume(draft: &mut Draft, role: &RoleName, unsigned: &Unsigned) -> Result<(), PublisherError> {
+fn resume(draft: &mut Draft, role: &RoleName, unsigned: &Unsigned) -> Result<(), PublisherError> {
     let resumed = draft.resume(role, unsigned.says.clone());
     resumed.map_err(|source| PublisherError::Change { file: None, source })
 }

@@ -5,12 +5,12 @@
 //!
 //! Source: notary `client/witness.go`, which signs it unseen.
 
-use countersign_core::author::{AuthorError, Change};
+use countersign_core::author::{AuthorError, Change, Draft};
+use countersign_core::metadata::Targets;
 use countersign_core::name::RoleName;
 use countersign_core::time::DateTime;
 use countersign_core::trust::Unsigned;
 
-use super::base::resume;
 use super::{ATTEMPTS, Published, Publisher, PublisherError, SignedOutcome};
 
 /// How much of what a role says is signed again.
@@ -57,10 +57,8 @@ impl Publisher {
             let published = base.unsigned(role).filter(|published| published.sha256 == shown.sha256);
             let published = published.ok_or_else(|| PublisherError::ChangedMeanwhile(self.gun().clone()))?;
             let mut draft = base.draft();
-            resume(&mut draft, role, published)?;
-            for change in changes(role, published, witnessed) {
-                draft.apply(&change).map_err(|source| PublisherError::Change { file: None, source })?;
-            }
+            resumed(&mut draft, role, published, witnessed)
+                .map_err(|source| PublisherError::Change { file: None, source })?;
             if let Some(edition) = self.upload(&base, draft, now, attempt).await? {
                 let outcome = SignedOutcome::Signed { roles: edition.files.keys().cloned().collect() };
                 return Ok(self.published(edition, outcome, None, base, now).await);
@@ -70,14 +68,23 @@ impl Publisher {
     }
 }
 
-fn changes(role: &RoleName, published: &Unsigned, witnessed: Witnessed) -> Vec<Change> {
-    let mut changes = vec![Change::Witness { role: role.clone() }];
-    if witnessed == Witnessed::Nothing {
-        let (targets, delegations) = (&published.says.targets, &published.says.delegations);
-        let removed = targets.entries().map(|(name, _)| Change::RemoveTarget { role: role.clone(), name });
-        changes.extend(removed);
-        let gone = delegations.roles.iter().map(|declared| declared.name.clone());
-        changes.extend(gone.map(|role| Change::RemoveDelegation { role }));
+/// Has `draft` go on from what the role says, or from nothing of it; nothing that it could not write is in the way then.
+fn resumed(
+    draft: &mut Draft,
+    role: &RoleName,
+    published: &Unsigned,
+    witnessed: Witnessed,
+) -> Result<(), AuthorError> {
+    let says = &published.says;
+    match witnessed {
+        Witnessed::AsItIs => draft.resume(role, says.clone())?,
+        Witnessed::Nothing => draft.resume(role, Targets::new(says.version, says.expires))?,
     }
-    changes
+    draft.apply(&Change::Witness { role: role.clone() })?;
+    if witnessed == Witnessed::Nothing {
+        for declared in &says.delegations.roles {
+            draft.apply(&Change::RemoveDelegation { role: declared.name.clone() })?;
+        }
+    }
+    Ok(())
 }

@@ -81,7 +81,15 @@ async fn what_a_removed_signer_alone_had_signed_is_signed_again_as_it_is() {
 #[tokio::test]
 async fn what_a_stolen_key_had_signed_is_left_behind() {
     let team = Team::without_bob().await;
+    // Whoever has the key may write what nobody goes on from.
+    let file = team.server.newest()[&RoleName::releases()].clone();
+    let text = std::str::from_utf8(&file).expect("JSON");
+    let spoilt = text.replace("\"_type\":\"Targets\",", "\"_type\":\"Targets\",\"a\":1,");
+    assert_ne!(spoilt, text);
+    team.server.list(RoleName::releases(), Bytes::from(spoilt));
     let shown = team.alice.shown().await;
+    let refused = team.alice.witness(&shown, Witnessed::AsItIs).await.expect_err("it would lose a field");
+    assert!(matches!(&refused, PublisherError::Sign(AuthorError::UnknownField { .. })), "{refused:?}");
     let witnessed = team.alice.witness(&shown, Witnessed::Nothing).await.expect("published");
     witnessed.confirmed.expect("shown");
     let releases = team.reader.refresh().await.collection.targets(&RoleName::releases()).cloned();
