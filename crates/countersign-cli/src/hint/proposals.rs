@@ -1,6 +1,7 @@
 //! What may help while something waits for signatures.
 
 use countersign_client::publisher::{Proposed, PublisherError, Shared};
+use countersign_core::author::ProposalError;
 
 /// How the signatures that are missing get there.
 pub(super) fn left(proposed: &Proposed) -> String {
@@ -34,7 +35,12 @@ pub(super) fn other(error: &PublisherError) -> Option<String> {
         PublisherError::NothingToSign(proposed) => {
             Some(format!("`countersign trust diff {}` shows whose signatures are missing", proposed.gun))
         }
-        PublisherError::NothingProposed { source: Some(_), .. } => {
+        PublisherError::Proposal(error) if error.is_of_this_machine() => Some(
+            "look at this machine's pins (`countersign policy check`) and its clock: every client has to trust the next root key before it \
+             counts; `countersign repo withdraw` drops the proposal"
+                .to_owned(),
+        ),
+        PublisherError::NothingProposed { source: Some(ProposalError::Overtaken { .. }), .. } => {
             Some("something else was published meanwhile; propose it again".to_owned())
         }
         _ => None,

@@ -13,7 +13,7 @@ use countersign_core::digest::Digest;
 use countersign_core::key::{KeyId, PublicKey};
 use countersign_core::metadata::Delegation;
 use countersign_core::name::{RoleName, TopRole};
-use countersign_core::signature::RoleKeys;
+use countersign_core::signature::{RoleKeys, Verified};
 use countersign_core::time::{DateTime, UpdateStart};
 use countersign_core::trust::TrustedCollection;
 
@@ -55,8 +55,8 @@ impl Publisher {
     ///
     /// With `take_over`, `targets/releases` gets a new key of this key store where nobody else could sign it here.
     ///
-    /// `shown` are the SHA-256 of the files of targets and delegations that somebody has looked at: besides them and what is made of
-    /// them here, nothing is signed again.
+    /// `shown` are the SHA-256 of the files of root, targets and delegations that somebody has looked at: besides them and what is made
+    /// of them here, nothing is signed again.
     ///
     /// What could not be done is in [`TakenOut::left`], by role, with its reason:
     /// - [`PublisherError::ChangedSinceShown`]: somebody has published meanwhile.
@@ -66,6 +66,7 @@ impl Publisher {
     /// - [`PublisherError::NobodyLeft`]: nothing could be pulled afterwards, and `take_over` is off.
     /// - [`PublisherError::Proposed`]: it waits for the signatures of others.
     /// - [`PublisherError::Sign`]: the keys of the role that declares a delegation are not here.
+    /// - [`PublisherError::Delegation`]: what stands above a role cannot be loaded.
     ///
     /// # Errors
     /// [`PublisherError::Update`], [`PublisherError::NoCollection`], [`PublisherError::Keys`]: nothing was changed.
@@ -105,7 +106,7 @@ impl Publisher {
                 work.left.extend(left);
             }
         }
-        Ok(work.outcome(before, last))
+        Ok(work.outcome(before, last, base.skipped()))
     }
 }
 
@@ -185,7 +186,11 @@ fn admit_shown(
     shown: &BTreeMap<RoleName, Digest>,
     role: &RoleName,
 ) -> Result<(), PublisherError> {
-    if collection.targets(role).is_none_or(|there| shown.get(role) == Some(&there.digest())) {
+    let there = match role.top() {
+        Some(TopRole::Root) => Some(collection.root().digest()),
+        _ => collection.targets(role).map(Verified::digest),
+    };
+    if there.is_none_or(|there| shown.get(role) == Some(&there)) {
         return Ok(());
     }
     Err(PublisherError::ChangedSinceShown { role: role.clone() })

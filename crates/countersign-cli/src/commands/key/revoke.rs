@@ -117,10 +117,16 @@ async fn take_out(args: &Args, collection: &Collection, app: &App) -> anyhow::Re
     let (gun, key, printer) = (&collection.gun, args.key.short(), app.printer());
     let publisher = app.publisher(gun, None)?;
     let taken = publisher.take_out(args.key, args.take_over, &collection.files, app.context().now()).await;
-    let TakenOut { taken, left, warnings, confirmed } =
+    let TakenOut { taken, left, unsigned, warnings, confirmed } =
         taken.with_context(|| format!("key {key} may still sign `{gun}`"))?;
     for warning in warnings.iter().map(|warning| report::one_line(warning)).collect::<BTreeSet<_>>() {
         printer.warn(warning);
+    }
+    for role in unsigned {
+        printer.warn(format_args!(
+            "`{role}` of `{gun}` lacks signatures now, and nobody can use what it says: \
+             `countersign repo witness {gun} {role}` shows it, where a key of it is, and signs it again"
+        ));
     }
     let line = match (taken.is_empty(), left.is_empty()) {
         (_, true) => Some(format!("Key {key} may no longer sign {gun}")),

@@ -88,6 +88,11 @@ impl Publisher {
         let served = self.updater.remote().proposal(Proposal::MAX_BYTES).await;
         let served = served.map_err(PublisherError::ServersProposal)?;
         let (kept, overtaken) = opened(kept, collection);
+        // With other pins, or another clock, it is for something again: nothing may take its place.
+        let overtaken = match overtaken {
+            Some(error) if error.is_of_this_machine() => return Err(error.into()),
+            overtaken => overtaken,
+        };
         let (served, useless) = opened(served, collection);
         if let Some(error) = useless {
             tracing::warn!(gun = %self.gun(), %error, "the server's proposal is not for signing");

@@ -38,6 +38,7 @@ impl Taking<'_> {
         // Of what is there by then: others may have changed its keys, too.
         let plan = |found: &Found<'_>| {
             let Some(collection) = found.base.collection() else { return Ok(Vec::new()) };
+            admit_shown(collection, shown, &TopRole::Root.into())?;
             if replaced.contains(&TopRole::Targets) {
                 admit_shown(collection, shown, &TopRole::Targets.into())?;
             }
@@ -54,6 +55,7 @@ impl Taking<'_> {
 
     /// Has what a role gets in place of the key, if it can be replaced.
     async fn make(&mut self, collection: &TrustedCollection, role: TopRole) -> Result<(), PublisherError> {
+        admit_shown(collection, &self.shown, &TopRole::Root.into())?;
         if role == TopRole::Targets {
             admit_shown(collection, &self.shown, &role.into())?;
         }

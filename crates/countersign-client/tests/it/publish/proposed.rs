@@ -280,6 +280,29 @@ async fn staged_changes_stay_staged_until_they_have_come_true() {
     assert!(list.list().await.expect("readable").is_empty());
 }
 
+/// A ceremony whose signatures are collected here: what this machine's pins say of it for a while does not cost them.
+#[tokio::test]
+async fn kept_proposal_outlasts_pins_that_it_does_not_fit() {
+    let server = PublishServer::empty();
+    let [mut owner, second] = [(); 2].map(|()| Author::at(&server));
+    owner.sign("v1", b"one").await.expect("published");
+    let key = second.key_for("root").id();
+    let add = vec![second.publisher().root_certificate_of(key, now()).await.expect("a certificate")];
+    let change = RootChange { add, threshold: Some(two()), ..RootChange::renewal() };
+    let kept = owner.publisher().propose_root(&change, now()).await.expect("proposed").proposal;
+    owner.settings.pinning.certs.insert(gun().to_string(), owner.private("root"));
+    let refused = owner.publisher().open_proposal(None, now()).await.expect_err("clients would refuse it");
+    let is_of_pins = |error: &PublisherError| {
+        matches!(error, PublisherError::Proposal(ProposalError::TooFewRootKeys { counted: 1, .. }))
+    };
+    assert!(is_of_pins(&refused), "{refused:?}");
+    let another = owner.publisher().propose_root(&RootChange::renewal(), now()).await;
+    assert!(another.as_ref().is_err_and(is_of_pins), "{another:?}");
+    owner.settings.pinning.certs.clear();
+    let opened = owner.publisher().open_proposal(None, now()).await.expect("it is still there");
+    assert_eq!(opened.proposal().to_bytes(), kept.to_bytes());
+}
+
 /// Root keys of three people, none of whom ever has another's.
 #[tokio::test]
 async fn root_goes_from_one_key_to_two_of_three_and_on_from_there() {

@@ -81,7 +81,9 @@ impl Case {
     /// The SHA-256 of each file, as somebody looks at it.
     async fn shown(&self) -> BTreeMap<RoleName, Digest> {
         let refreshed = self.owner.updater().refresh(UpdateStart(now()), Roles::All).await.expect("trusted");
-        refreshed.collection.roles().iter().map(|(role, file)| (role.clone(), file.digest())).collect()
+        let root = (role("root"), refreshed.collection.root().digest());
+        let files = refreshed.collection.roles().iter().map(|(role, file)| (role.clone(), file.digest()));
+        files.chain([root]).collect()
     }
 
     /// Takes the stolen key out of what is there now.
@@ -184,6 +186,26 @@ async fn role_whose_keys_are_elsewhere_keeps_the_key_in_its_own_delegations_alon
     };
     assert_eq!(*missing, role("targets/a"));
     assert_eq!(case.may_sign().await, ["targets/a/b"]);
+}
+
+/// The role above loses its only signature with the key: whoever signs that again makes usable what is below.
+#[tokio::test]
+async fn role_below_one_that_lacks_signatures_then_is_said_to_keep_the_key() {
+    let case = Case::new().await;
+    let roles = [
+        declared("targets/a", Threshold::ONE, &[&case.stolen, &case.other.key_for("a")]),
+        declared("targets/a/b", Threshold::ONE, &[&case.stolen]),
+    ];
+    case.publish(roles.concat()).await;
+    let by_it_alone = case.later("targets/a", &case.stolen, 1).await;
+    case.server.take(&by_it_alone).expect("taken");
+    case.owner.keys.remove(case.id()).expect("there");
+    let taken = case.take_out().await;
+    assert_eq!(named(&taken.taken), ["targets/a"]);
+    let (roles, why) = left(&taken);
+    assert_eq!(roles, [["targets/a/b"]]);
+    assert!(matches!(why[..], [PublisherError::Delegation { is_unsigned: true, .. }]), "{why:?}");
+    assert_eq!(named(&taken.unsigned), ["targets/a"]);
 }
 
 /// Before the role above loses it, the key itself is the only one here that can sign that.

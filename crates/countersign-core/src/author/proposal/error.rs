@@ -128,3 +128,10 @@ pub enum ProposalError {
         role: RoleName,
     },
 }
+
+impl ProposalError {
+    /// Whether it is for this machine's pins and clock that it is not for signing: with others it may be again.
+    pub fn is_of_this_machine(&self) -> bool {
+        matches!(self, Self::RootCertificate { .. } | Self::Root(_) | Self::TooFewRootKeys { .. })
+    }
+}

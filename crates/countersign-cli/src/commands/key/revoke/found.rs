@@ -14,7 +14,8 @@ use countersign_client::trust_server::VARIABLE;
 use countersign_client::updater::{UpdateError, Updater};
 use countersign_core::digest::Digest;
 use countersign_core::key::KeyId;
-use countersign_core::name::{Gun, RoleName, TargetName};
+use countersign_core::metadata::Delegation;
+use countersign_core::name::{Gun, RoleName, TargetName, TopRole};
 use countersign_core::time::{DateTime, UpdateStart};
 use countersign_core::trust::TrustedCollection;
 use serde::Serialize;
@@ -33,6 +34,8 @@ pub(super) struct Collection {
     pub(super) gun: Gun,
     server: String,
     may_sign: Vec<MaySign>,
+    /// The other keys of files that the key may have signed, which are signed again with them.
+    kept: Vec<Kept>,
     /// What it signed, as far as the server has it.
     signed: Vec<TagEvent>,
     /// The SHA-256 of each file that was looked at.
@@ -42,6 +45,17 @@ pub(super) struct Collection {
     missing: Vec<String>,
     /// The tags that nobody else's signature stands behind.
     nobody_else_signed: BTreeSet<TargetName>,
+}
+
+/// Keys that stay.
+#[derive(Serialize)]
+struct Kept {
+    /// The role that lists them.
+    by: RoleName,
+    /// The role that they are of.
+    role: RoleName,
+    /// Their canonical ids.
+    keys: BTreeSet<KeyId>,
 }
 
 /// What looking came to.
@@ -60,7 +74,7 @@ enum Looked {
     /// The server has no trust data for it, and never had as far as is known here.
     Nothing,
     At {
-        collection: Option<Collection>,
+        collection: Option<Box<Collection>>,
         /// The delegations that cannot be used, with all below them.
         unread: Vec<RoleName>,
     },
@@ -106,7 +120,7 @@ pub(super) async fn with_key(
                     found.unknown += 1;
                 }
                 found.looked_at += 1;
-                found.collections.extend(collection);
+                found.collections.extend(collection.map(|collection| *collection));
             }
             Ok(Looked::Nothing) if listed.contains(&gun) => {
                 app.printer().warn(format_args!(
@@ -159,12 +173,35 @@ async fn of_collection(
         is_late && event.signers.contains(&key)
     };
     let nobody_else_signed = alone(collection, key);
-    let files = collection.roles().iter().map(|(role, file)| (role.clone(), file.digest())).collect();
+    let root = (RoleName::from(TopRole::Root), collection.root().digest());
+    let files = collection.roles().iter().map(|(role, file)| (role.clone(), file.digest()));
+    let files = files.chain([root]).collect();
+    let kept = kept(collection, key, &may_sign);
     let signed = history.events.into_iter().filter(is_meant).collect();
     let (server, missing) = (updater.remote().server().to_owned(), history.missing);
     let collection =
-        Collection { gun: gun.clone(), server, may_sign, signed, files, missing, nobody_else_signed };
-    Ok(Looked::At { collection: Some(collection), unread })
+        Collection { gun: gun.clone(), server, may_sign, kept, signed, files, missing, nobody_else_signed };
+    Ok(Looked::At { collection: Some(Box::new(collection)), unread })
+}
+
+/// The keys besides this one that root lists, if it has to be signed again, and those of the delegations of each file that it signed:
+/// whoever has the key may have put them there.
+fn kept(collection: &TrustedCollection, key: KeyId, may_sign: &[MaySign]) -> Vec<Kept> {
+    let of = |by: &RoleName, role: RoleName, keys: BTreeSet<KeyId>| {
+        let keys: BTreeSet<_> = keys.into_iter().filter(|id| *id != key).collect();
+        (!keys.is_empty()).then(|| Kept { by: by.clone(), role, keys })
+    };
+    let root = RoleName::from(TopRole::Root);
+    let is_of_root = may_sign.iter().any(|may| !may.role.is_delegation());
+    let tops = TopRole::ALL.into_iter().filter(|_| is_of_root);
+    let tops = tops.filter_map(|top| of(&root, top.into(), collection.root().role_keys(top).canonical_ids()));
+    let signed = collection.roles().iter().filter(|(_, file)| file.signers().contains(&key));
+    let delegated = signed.flat_map(|(by, file)| {
+        let delegations = &file.delegations;
+        let keys = |role: &Delegation| delegations.role_keys(role).canonical_ids();
+        delegations.roles.iter().filter_map(move |role| of(by, role.name.clone(), keys(role)))
+    });
+    tops.chain(delegated).collect()
 }
 
 /// The tags of files that this key alone signed: signed again, they are affirmed by whoever does that.
@@ -188,6 +225,10 @@ pub(super) fn text(collection: &Collection, since: Option<DateTime>) -> String {
         let at = event.signed_about.map_or_else(|| "at some time".to_owned(), minute);
         let what = event.digest.map_or_else(|| "revoked".to_owned(), |digest| digest.to_string());
         let _ = writeln!(text, "  signed {at}: {} = {what} in {}", shown(event.tag.as_str()), event.role);
+    }
+    for Kept { by, role, keys } in &collection.kept {
+        let keys: Vec<_> = keys.iter().map(ToString::to_string).collect();
+        let _ = writeln!(text, "  stays in {by}, for {role}: {}", keys.join(", "));
     }
     for missing in &collection.missing {
         let _ = writeln!(text, "  not known: {missing}");

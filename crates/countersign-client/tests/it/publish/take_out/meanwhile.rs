@@ -108,3 +108,20 @@ async fn outcome_that_cannot_be_seen_is_not_confirmed() {
     case.server.files.fail("timestamp.json", None);
     assert!(case.may_sign().await.is_empty());
 }
+
+#[tokio::test]
+async fn key_that_root_got_since_the_look_is_not_signed() {
+    let case = Case::with_targets_key().await;
+    let shown = case.shown().await;
+    let keys = vec![case.stolen.clone(), case.owner.key_for("thief")];
+    case.publish(vec![Change::ReplaceKeys { role: TopRole::Targets, keys }]).await;
+    let taken = case.take_out_of(&shown).await;
+    assert!(taken.taken.is_empty(), "{taken:?}");
+    let (roles, why) = left(&taken);
+    assert_eq!(roles, [["targets"]]);
+    assert!(
+        matches!(why[..], [PublisherError::ChangedSinceShown { role }] if *role == TopRole::Root),
+        "{why:?}"
+    );
+    assert!(case.server.uploads().is_empty());
+}
