@@ -108,6 +108,7 @@ fn owners(server: &Server) {
             "{}",
             revoked.transcript()
         );
+        assert!(revoked.stdout.contains("stays in root, for timestamp: "), "{}", revoked.transcript());
         gets(&reader, &gun, "v0", &image);
         let root = reader.cached(&gun, "root");
         assert_eq!(root["signed"]["version"], turn + 2);
@@ -126,6 +127,12 @@ fn owners(server: &Server) {
     assert!(refused.stderr.contains(&still), "{}", refused.transcript());
     assert!(!refused.stdout.contains("may no longer sign"), "{}", refused.transcript());
     gets(&reader, &gun, "v1", &image);
+    // Whoever had the key may have let somebody in: that stays, and is shown.
+    let carol = Person::of(server);
+    make_signer(&owner, &carol, "carol", &[&gun]);
+    let shown = owner.ours(&["key", "revoke", key, "--dry-run"]).expect_success();
+    let stays = format!("stays in targets, for targets/carol: {}", key_of(&carol, "carol", None));
+    assert!(shown.stdout.contains(&stays), "{}", shown.transcript());
 }
 
 #[test]
