@@ -55,17 +55,27 @@ pub struct Remains {
     pub gun: Gun,
     /// The files, by role: root at least.
     pub files: BTreeMap<RoleName, Bytes>,
+    /// The delegations that are to be gone without.
+    left_out: BTreeSet<RoleName>,
 }
 
 impl Remains {
-    /// Takes a delegation's file, and those of the delegations below it, out of the remains; whether there was one.
-    pub fn leave_out(&mut self, delegation: &RoleName) -> bool {
-        let is_there = delegation.is_delegation() && self.files.contains_key(delegation);
-        if is_there {
-            let below = format!("{delegation}/");
-            self.files.retain(|role, _| role != delegation && !role.as_str().starts_with(&below));
-        }
-        is_there
+    /// These files of a collection, root at least.
+    pub fn of_files(gun: Gun, files: BTreeMap<RoleName, Bytes>) -> Self {
+        Self { gun, files, left_out: BTreeSet::new() }
+    }
+
+    /// Has a delegation gone without, and those below it, whether there is a file of it or not.
+    pub fn leave_out(&mut self, delegation: RoleName) {
+        let goes =
+            |role: &RoleName| role.is_delegation() && (*role == delegation || role.is_below(&delegation));
+        self.files.retain(|role, _| !goes(role));
+        self.left_out.insert(delegation);
+    }
+
+    /// The delegations that are to be gone without.
+    pub fn left_out(&self) -> &BTreeSet<RoleName> {
+        &self.left_out
     }
 
     /// Reads the current files of the export at `path`. Blocks.
@@ -116,7 +126,7 @@ impl Remains {
 
     fn with_root(gun: Gun, files: BTreeMap<RoleName, Bytes>) -> Result<Self, RemainsError> {
         if files.contains_key(&RoleName::from(TopRole::Root)) {
-            Ok(Self { gun, files })
+            Ok(Self::of_files(gun, files))
         } else {
             Err(RemainsError::NoRoot { gun })
         }

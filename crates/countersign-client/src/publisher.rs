@@ -51,7 +51,7 @@ pub use rotate::{OlderRoots, Rotation};
 pub use signers::Unpullable;
 pub use standing::TagStanding;
 pub use take_out::{MaySign, StillSigns, TakenOut, may_sign};
-pub use witness::Witnessed;
+pub use witness::{Lacks, Unusable, Witnessed};
 
 use base::Base;
 

@@ -60,8 +60,17 @@ pub(super) fn publisher(error: &PublisherError) -> Option<String> {
         ) if role.is_delegation() => {
             return Some(format!(
                 "a newer export, or `countersign repo import --from-cache GUN`, may have the one that is known; `--leave-out {role}` goes \
-                 without it, and its signer signs again afterwards"
+                 without it, and its signer begins it anew afterwards (`countersign repo witness --empty`)"
             ));
+        }
+        PublisherError::Remains(_, TrustError::Signature { role, .. }) if role.is_delegation() => {
+            return Some(format!(
+                "where its signers were taken from it and the server still stands, `countersign repo witness` and another export save what it \
+                 says; `--leave-out {role}` goes without it"
+            ));
+        }
+        PublisherError::BegunWithAnother { .. } => {
+            "run it again with that key: `--root-key KEY-ID`, or none; where a pin is in the way, pin that key, too"
         }
         PublisherError::NothingLeft(_) => {
             "recover it where the collection was used last, or from what `countersign repo export` wrote: `--from FILE`"

@@ -78,8 +78,11 @@ impl DesktopKeyring {
             self.ask("clear", key)?;
         }
         // What stays locked is no answer to a look-up, and shows only in a search, which ends well with no line for none.
-        let kept = self.ask("search", key)?.is_some_and(|found| !found.is_empty());
-        if kept { Err("still finds one, in a keyring that is locked".to_owned()) } else { Ok(()) }
+        match self.ask("search", key)? {
+            Some(found) if found.is_empty() => Ok(()),
+            Some(_) => Err("still finds one, in a keyring that is locked".to_owned()),
+            None => Err("does not say what it finds".to_owned()),
+        }
     }
 }
 

@@ -54,11 +54,12 @@ pub(super) fn answer(
     match wait(&mut child, started, deadline).map_err(|error| format!("cannot be waited for: {error}"))? {
         None => return Err(late()),
         Some(status) if !status.success() => {
+            // What was not heard to its end is no silence.
             let said = complaint.and_then(|complaint| complaint.recv_timeout(left()).ok()?.ok());
-            let said = said.map(|said| last_line(&said)).unwrap_or_default();
-            let is_silent = said.is_empty() && status.code() == Some(1);
-            let problem =
-                if said.is_empty() { format!("failed: {status}") } else { format!("failed: {said}") };
+            let said = said.map(|said| last_line(&said));
+            let is_silent = said.as_ref().is_some_and(String::is_empty) && status.code() == Some(1);
+            let said = said.filter(|said| !said.is_empty());
+            let problem = said.map_or_else(|| format!("failed: {status}"), |said| format!("failed: {said}"));
             return Err(Failure { problem, is_silent });
         }
         Some(_) => {}
@@ -148,6 +149,11 @@ mod tests {
         for line in ["exit 2", "kill -9 $$", "echo why >&2; exit 1"] {
             assert!(!failure(line).is_silent, "{line}");
         }
+        // Somebody else holds its standard error until the deadline.
+        let mut program = Command::new("sh");
+        program.args(["-c", "sleep 60 >/dev/null & exit 1"]).stderr(Stdio::piped());
+        let unheard = answer(&mut program, b"", Duration::from_millis(300)).expect_err("it fails");
+        assert!(!unheard.is_silent, "{}", unheard.problem);
         let told = failure("printf 'first\\nwhy \\033[2J\\n\\n' >&2; exit 1");
         assert_eq!(told.problem, r"failed: why \u{1b}[2J");
         let long = failure("yes complaint | head -c 100000 | tr -d '\\n' >&2; exit 1");

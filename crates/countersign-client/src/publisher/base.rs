@@ -9,7 +9,7 @@ use countersign_core::metadata::{Document, Envelope, Root, Snapshot, Targets};
 use countersign_core::name::{Gun, RoleName, TopRole};
 use countersign_core::number::MetaVersion;
 use countersign_core::signature::Verified;
-use countersign_core::time::{DateTime, UpdateStart};
+use countersign_core::time::{DateTime, UpdateStart, is_expired};
 use countersign_core::trust::{Environment, RootPhase, Seen, TrustError, TrustedCollection, Unsigned};
 
 use super::outcome::{Published, SignedOutcome};
@@ -62,12 +62,6 @@ impl Publisher {
     }
 }
 
-/// Has `draft` go on from what a role says that its keys have not signed.
-fn resume(draft: &mut Draft, role: &RoleName, unsigned: &Unsigned) -> Result<(), PublisherError> {
-    let resumed = draft.resume(role, unsigned.says.clone());
-    resumed.map_err(|source| PublisherError::Change { file: None, source })
-}
-
 /// The cached document of a role, if root's keys signed it.
 fn verified<T: Document + Clone>(
     files: &BTreeMap<RoleName, Bytes>,
@@ -107,12 +101,14 @@ impl Base {
     /// Refuses a change of a role that could not be loaded: a new edition would forget what it says.
     ///
     /// One that only lacks signatures can be witnessed: then `draft` goes on from what it says. Nobody is asked about that here, so it
-    /// has to be what this machine trusted before.
+    /// has to be what this machine trusted before, and be valid still.
     pub(super) fn admit(&self, draft: &mut Draft, change: &Change) -> Result<(), PublisherError> {
         if let Change::Witness { role } = change
-            && let Some(unsigned) = self.unsigned(role).filter(|unsigned| unsigned.trusted_before)
+            && draft.targets(role).is_none()
+            && let Some(unsigned) = self.unsigned(role).filter(|unsigned| self.is_known(unsigned))
         {
-            resume(draft, role, unsigned)?;
+            let resumed = draft.resume(role, unsigned.says.clone());
+            resumed.map_err(|source| PublisherError::Change { file: None, source })?;
         }
         let role = match change {
             Change::SetTarget { role, .. } | Change::RemoveTarget { role, .. } | Change::Witness { role } => {
@@ -142,6 +138,12 @@ impl Base {
             Self::Published(refreshed) => &refreshed.skipped,
             Self::Begun(_) => &[],
         }
+    }
+
+    /// Whether what lacks signatures was trusted here and has not expired.
+    fn is_known(&self, unsigned: &Unsigned) -> bool {
+        let start = self.collection().map(|collection| collection.environment().start);
+        unsigned.trusted_before && start.is_some_and(|start| !is_expired(unsigned.says.expires, start))
     }
 
     /// What a role says that could not be loaded, if it only lacks signatures.

@@ -1,5 +1,7 @@
 //! Why nothing was published.
 
+mod text;
+
 use countersign_core::author::{AuthorError, ProposalError};
 use countersign_core::certificate::CertificateError;
 use countersign_core::key::KeyId;
@@ -9,7 +11,10 @@ use countersign_core::time::DateTime;
 use countersign_core::trust::TrustError;
 use thiserror::Error;
 
+use self::text::{change_text, ends, ids, names, signer, wanted, without_root_keys};
+
 use super::proposal::Proposed;
+use super::witness::Lacks;
 use crate::cache::CacheError;
 use crate::changelist::ChangeListError;
 use crate::keystore::KeyStoreError;
@@ -177,8 +182,14 @@ pub enum PublisherError {
         role: RoleName,
         /// Why it cannot be loaded.
         fault: String,
-        /// Whether it only lacks signatures, so that what it says can be looked at and signed again.
-        is_unsigned: bool,
+        /// What it lacks, if somebody who has a key of it can set that right.
+        lacks: Option<Lacks>,
+    },
+    /// A role is to be signed again as it is, and there is no file of it.
+    #[error("there is no file of `{role}` any more that could be signed again; nothing was published")]
+    NothingToWitness {
+        /// The role.
+        role: RoleName,
     },
     /// The server has to hold the snapshot key, which takes the root key, and that is not here.
     #[error(
@@ -286,6 +297,15 @@ pub enum PublisherError {
         "the server has another edition of `{0}` than the one that was verified here; nothing was deleted or published"
     )]
     ChangedMeanwhile(Gun),
+    /// A recovery from a lost root was begun with another key than the one that is named.
+    #[error(
+        "this was begun with the root key {}, and goes on with no other; nothing was changed",
+        ids(begun)
+    )]
+    BegunWithAnother {
+        /// Canonical ids of the root keys that it was begun with.
+        begun: Vec<KeyId>,
+    },
     /// Somebody else has published the collection under a root of theirs.
     #[error("somebody else has published `{0}` under another root meanwhile; it was left as it is")]
     AnotherRoot(Gun),
@@ -350,48 +370,6 @@ pub enum PublisherError {
 impl PublisherError {
     pub(super) fn delegation(skipped: &Skipped) -> Self {
         let (role, fault) = (skipped.role.clone(), skipped.source.to_string());
-        Self::Delegation { role, fault, is_unsigned: skipped.unsigned.is_some() }
+        Self::Delegation { role, fault, lacks: Lacks::of(skipped) }
     }
-}
-
-fn change_text(file: Option<&str>) -> String {
-    file.map_or_else(
-        || "the change cannot be made; ".to_owned(),
-        |file| format!("staged change `{file}` cannot be made; "),
-    )
-}
-
-fn ids(keys: &[KeyId]) -> String {
-    keys.iter().map(KeyId::to_string).collect::<Vec<_>>().join(" or ")
-}
-
-fn ends(files: &[(RoleName, MetaVersion, DateTime)]) -> String {
-    let end = |(role, version, expires): &(RoleName, MetaVersion, DateTime)| {
-        format!("`{role}` version {version} on {expires}")
-    };
-    files.iter().map(end).collect::<Vec<_>>().join(", ")
-}
-
-fn names(roles: &[RoleName]) -> String {
-    roles.iter().map(|role| format!("`{role}`")).collect::<Vec<_>>().join(" and ")
-}
-
-fn signer(role: &RoleName) -> &str {
-    role.as_str().strip_prefix("targets/").unwrap_or(role.as_str())
-}
-
-fn without_root_keys(needed: usize, missing: &[KeyId]) -> String {
-    let missing: Vec<_> = missing.iter().map(KeyId::to_string).collect();
-    format!(
-        "{needed} of the root keys must sign a change of keys, and too few are here; no keys were changed; missing: {}",
-        missing.join(", ")
-    )
-}
-
-fn wanted(roles: &[(RoleName, Vec<KeyId>)]) -> String {
-    let of_role = |(role, keys): &(RoleName, Vec<KeyId>)| {
-        let keys: Vec<_> = keys.iter().map(KeyId::to_string).collect();
-        format!("{role}: {}", keys.join(" or "))
-    };
-    roles.iter().map(of_role).collect::<Vec<_>>().join(", ")
 }

@@ -63,6 +63,7 @@ impl Publisher {
     /// # Errors
     /// - [`PublisherError::Remains`]: a file is not what its keys signed, is older than what this machine knows of the collection, or
     ///   another one of that version. A delegation's file is no exception; [`Remains::leave_out`] goes without it.
+    /// - [`PublisherError::WouldLose`]: delegations had a file, and have none here.
     /// - [`PublisherError::ExpiredRemains`]: files have expired, and `expired` does not say to sign them anew.
     /// - [`PublisherError::NoRootKeys`]: the root keys are not here. Nothing was published.
     /// - [`PublisherError::Exists`]: the server has the collection.
@@ -74,8 +75,11 @@ impl Publisher {
     ) -> Result<Imported, PublisherError> {
         let (begin, last) = self.versions(remains).await?;
         let mut checked = self.checked(remains, expired, now).await?;
-        if let Some(error) = checked.outdated.pop() {
+        if let Some(error) = checked.refused.pop() {
             return Err(PublisherError::Remains(self.gun().clone(), error));
+        }
+        if !checked.missing.is_empty() {
+            return Err(PublisherError::WouldLose { gun: self.gun().clone(), roles: checked.missing });
         }
         if let Some(ended @ TrustError::NoLeaf { .. }) = checked.over {
             return Err(PublisherError::Remains(self.gun().clone(), ended));

@@ -146,7 +146,7 @@ impl Publisher {
         };
         let waits = matches!(refused, PublisherError::Sign(AuthorError::MissingKeys { needed: 2.., .. }));
         // Nobody could hold a proposal against a role that they cannot load.
-        let is_witnessed = draft.dirty().iter().any(|role| base.unsigned(role).is_some());
+        let is_witnessed = base.skipped().iter().any(|skipped| draft.dirty().contains(&skipped.role));
         match base.collection() {
             Some(collection) if waits && !is_witnessed && holds_any(&ring, &draft) => {
                 self.add_to_proposal(collection, &draft, ring, now).await

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use countersign_client::import::{Remains, RemainsError, RemainsLimits};
 use countersign_client::keystore::KeyStore as _;
 use countersign_client::publisher::{
-    Expired, PublishOptions, Publisher, PublisherError, Rotation, SnapshotKey,
+    Expired, Lacks, PublishOptions, Publisher, PublisherError, Rotation, SnapshotKey, Witnessed,
 };
 use countersign_client::remote::{FetchError, Fetched, PublishError, Remote, RemoteFile};
 use countersign_client::updater::{Roles, UpdateSettings, Updater};
@@ -287,13 +287,62 @@ async fn delegation_older_than_the_cache_is_refused_unless_it_is_left_out() {
         panic!("{refused:?}");
     };
     assert_eq!(*of, role);
-    assert!(!remains.leave_out(&TopRole::Targets.into()), "no delegation");
-    assert!(remains.leave_out(&role) && !remains.leave_out(&role));
+    // Whoever hands the files over could as well spoil that one, or keep it.
+    let text = String::from_utf8(newer.to_vec()).expect("JSON");
+    let start = text.find("\"sig\":\"").expect("a signature") + 7;
+    let spoilt = format!("{}{}{}", &text[..start], "AAAA", &text[start + 4..]);
+    remains.files.insert(role.clone(), Bytes::from(spoilt));
+    let refused = moving.import(&remains, Expired::Renewed, clock()).await;
+    assert!(
+        matches!(&refused, Err(PublisherError::Remains(_, TrustError::Signature { role: of, .. })) if *of == role),
+        "{refused:?}"
+    );
+    for nobodys in [RoleName::from(TopRole::Targets), "targets/nobody".parse().expect("a role")] {
+        let mut left = remains.clone();
+        left.leave_out(nobodys);
+        let refused = moving.import(&left, Expired::Refused, clock()).await;
+        assert!(matches!(refused, Err(PublisherError::Change { .. })), "{refused:?}");
+    }
+    remains.leave_out(role.clone());
     let publisher = moving.new.publisher(SnapshotKey::Local);
     let imported = publisher.import(&remains, Expired::Refused, clock()).await.expect("imported without it");
     assert!(!imported.roles.contains(&role), "{:?}", imported.roles);
     assert!(imported.left_out.iter().any(|left_out| left_out.contains("targets/bob")));
     imported.confirmed.expect("the server shows it");
+}
+
+/// A file that is kept back is not one that never was; and whoever trusted it goes on only once its signer begins it anew.
+#[tokio::test]
+async fn delegation_whose_file_is_missing_is_lost_only_by_name_and_begins_anew() {
+    let moving = Move::of(&["v0"]).await;
+    let alice: RoleName = "targets/alice".parse().expect("a role");
+    let key = moving.old.keys.generate("alice", None).expect("a key").public_key().clone();
+    moving.old.publisher(SnapshotKey::Local).add_signer(&alice, &[key], clock()).await.expect("added");
+    moving.old.sign("v1", b"v1").await.expect("published");
+    let left = Remains::of_cache(&**moving.old.updater.cache(), &gun(), &Limits::default()).await;
+    let mut left = left.expect("remains");
+    left.files.remove(&alice).expect("it was there");
+    for listed in [true, false] {
+        if !listed {
+            left.files.remove(&TopRole::Snapshot.into());
+        }
+        let refused = moving.import(&left, Expired::Refused, clock()).await;
+        assert!(
+            matches!(&refused, Err(PublisherError::WouldLose { roles, .. }) if *roles == [alice.clone()]),
+            "{refused:?}"
+        );
+    }
+    left.leave_out(alice.clone());
+    moving.import(&left, Expired::Refused, clock()).await.expect("imported without it");
+    let stuck = moving.new.sign("v2", b"v2").await.expect_err("it was trusted here");
+    assert!(
+        matches!(&stuck, PublisherError::Delegation { role, lacks: Some(Lacks::File), .. } if *role == alice),
+        "{stuck:?}"
+    );
+    let publisher = moving.new.publisher(SnapshotKey::Local);
+    let found = publisher.unusable(&alice, clock()).await.expect("an answer").expect("it was trusted");
+    publisher.witness(&alice, &found, Witnessed::Nothing, clock()).await.expect("begun anew");
+    moving.new.sign("v2", b"v2").await.expect("it goes on");
 }
 
 /// An archive with these entries, each of a kind, with what its header says is its size.

@@ -146,6 +146,21 @@ impl PublishServer {
         self.take(&BTreeMap::new()).expect("nothing is older");
     }
 
+    /// Lists no file for a role any more.
+    pub(crate) fn unlist(&self, role: &RoleName) {
+        let mut newest = self.newest.lock().expect("one at a time");
+        newest.remove(role);
+        let mut snapshot: Snapshot = claim(&newest[&TopRole::Snapshot.into()]);
+        snapshot.meta.remove(role.as_str());
+        let mut written = Vec::new();
+        snapshot.write_canonical(&mut written);
+        let written = String::from_utf8(written).expect("JSON");
+        let unsigned = format!("{{\"signatures\":[],\"signed\":{written}}}");
+        newest.insert(TopRole::Snapshot.into(), Bytes::from(unsigned));
+        drop(newest);
+        self.take(&BTreeMap::new()).expect("nothing is older");
+    }
+
     /// Takes files without looking at signatures: any version not above the stored one is a conflict.
     pub(crate) fn take(&self, files: &BTreeMap<RoleName, Bytes>) -> Result<(), PublishError> {
         let mut newest = self.newest.lock().expect("one at a time");

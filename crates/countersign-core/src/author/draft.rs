@@ -168,11 +168,16 @@ impl Draft {
     /// stays as it is.
     ///
     /// # Errors
-    /// [`AuthorError::UnknownRole`]: nobody here delegates to it.
+    /// - [`AuthorError::UnknownRole`]: nobody here delegates to it, or its file was dropped here.
+    /// - [`AuthorError::Form`]: it has entries that would not be written so.
     pub fn resume(&mut self, role: &RoleName, says: Targets) -> Result<(), AuthorError> {
         let declared = role.parent().and_then(|parent| self.roles.get(&parent));
-        if declared.is_none_or(|parent| parent.delegations.role(role).is_none()) {
+        let is_declared = declared.is_some_and(|parent| parent.delegations.role(role).is_some());
+        if !is_declared || self.snapshot.file(role).is_none() {
             return Err(AuthorError::UnknownRole(role.clone()));
+        }
+        if !says.targets.is_as_written() {
+            return Err(AuthorError::Form(role.clone()));
         }
         self.roles.entry(role.clone()).or_insert(says);
         Ok(())

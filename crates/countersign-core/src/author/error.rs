@@ -50,6 +50,9 @@ pub enum AuthorError {
         /// What is wrong with it.
         reason: String,
     },
+    /// A file with an entry that nobody here would write so.
+    #[error("{0} has an entry in another form than it would be written in here; it was not signed")]
+    Form(RoleName),
     /// A file with a field that a next version would lose.
     #[error("{role} has the field `{}`, which signing it again would lose", field.escape_default())]
     UnknownField {

@@ -87,7 +87,7 @@ impl Seen {
     }
 
     /// The recorded file, if the keys that signed it are still the role's.
-    pub(super) fn floor(&self, role: &RoleName, keys: &RoleKeys) -> Option<&SeenFile> {
+    pub fn floor(&self, role: &RoleName, keys: &RoleKeys) -> Option<&SeenFile> {
         let floor = self.0.get(role)?;
         let still = floor.signers.intersection(&keys.canonical_ids()).count();
         let holds = still >= keys.threshold().get() || (still > 0 && still == floor.signers.len());

@@ -1,4 +1,4 @@
-//! What a delegated role says by a file that its keys have not signed.
+//! What a delegated role says by a file that too few of its keys have signed.
 
 use bytes::Bytes;
 
@@ -9,8 +9,8 @@ use crate::metadata::Targets;
 use crate::name::RoleName;
 use crate::trust::TrustError;
 
-/// The file of a delegated role with which nothing is wrong but that its keys have not signed it: whose keys did so may have been
-/// removed since.
+/// The file of a delegated role with which nothing is wrong but that too few of its keys have signed it: those that did may have been
+/// removed since. It may have expired, too.
 ///
 /// Nobody whose word counts says it. It is for a person to look at, before a key of the role signs it again.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,7 +19,7 @@ pub struct Unsigned {
     pub says: Targets,
     /// The SHA-256 of the whole file, as the snapshot lists it.
     pub sha256: Digest,
-    /// Whether this very file was trusted here before.
+    /// Whether this very file was the last that was trusted here for the role, which has been delegated ever since.
     pub trusted_before: bool,
     /// The ids of keys beside its signatures, as they stand there. Nothing of them was verified.
     pub claimed_signers: Vec<String>,
@@ -45,7 +45,8 @@ impl DelegationsPhase {
         if let Some(trusted) = trusted {
             trusted.admit_claim(role, says.version, sha256)?;
         }
-        let trusted_before = trusted.is_some_and(|trusted| trusted.sha256 == sha256);
+        let trusted_before =
+            trusted.is_some_and(|trusted| trusted.sha256 == sha256 && !trusted.signers.is_empty());
         let claimed_signers = envelope.signatures().iter().map(|signature| signature.keyid.clone()).collect();
         Ok(Unsigned { says, sha256, trusted_before, claimed_signers })
     }

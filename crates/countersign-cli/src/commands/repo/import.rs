@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context as _, ensure};
+use anyhow::Context as _;
 use countersign_client::cache_dir::DirectoryCache;
 use countersign_client::import::{Remains, RemainsLimits};
 use countersign_client::publisher::{Expired, SnapshotKey};
@@ -29,7 +29,7 @@ pub(crate) struct Args {
     /// Sign expired files anew, with what they say; be sure that they were the newest
     #[arg(long)]
     renew_expired: bool,
-    /// Go on without the file of this delegation, and without those below it; its signer signs again afterwards
+    /// Go on without what this delegation says, and without those below it; its signer begins it anew afterwards (`repo witness --empty`)
     #[arg(long, value_name = "ROLE")]
     leave_out: Vec<RoleName>,
 }
@@ -50,12 +50,7 @@ pub(crate) async fn run(args: Args, app: &App) -> anyhow::Result<ExitStatus> {
         }
         (None, None) => return Ok(ExitStatus::Usage),
     };
-    for role in &args.leave_out {
-        ensure!(
-            remains.leave_out(role),
-            "no file of a delegation `{role}` is left, so it cannot be left out; nothing was published"
-        );
-    }
+    args.leave_out.into_iter().for_each(|role| remains.leave_out(role));
     let publisher = app.publisher(&remains.gun, None)?;
     let expired = if args.renew_expired { Expired::Renewed } else { Expired::Refused };
     let imported = publisher.import(&remains, expired, app.context().now()).await?;

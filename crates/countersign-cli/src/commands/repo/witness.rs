@@ -1,18 +1,19 @@
-//! `repo witness`: what a delegation says whose signers were taken from it.
+//! `repo witness`: a delegation that nobody can use, because its signers were taken from it or its file is gone.
 
-use countersign_client::publisher::Witnessed;
-use countersign_core::metadata::{Delegation, FileMeta};
-use countersign_core::name::{Gun, RoleName, TargetName};
+use countersign_client::publisher::{Preview, Unusable, Witnessed};
+use countersign_core::name::{Gun, RoleName};
+use countersign_core::time::{UpdateStart, is_expired};
 use countersign_core::trust::Unsigned;
 
 use crate::app::App;
-use crate::commands::trust::{confirmed, tell_published};
+use crate::commands::trust::{confirmed, preview_lines, tell_published};
 use crate::exit::ExitStatus;
 
-/// Sign again what a delegation says that nobody has signed who may
+/// Sign again what a delegation says that too few of its keys have signed
 ///
 /// When the only key goes that signed a delegation, nobody may use what that says, and no other signer goes on from it. This shows
-/// what it says, asks, and signs exactly that with a key of the delegation, or with `--empty` nothing of it.
+/// what it says, asks, and signs exactly that with a key of the delegation, or with `--empty` nothing of it. A delegation whose file
+/// the trust server has no more, as after an import that left it out, is begun anew with `--empty`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The collection: the full name of a repository, such as docker.io/library/alpine
@@ -32,20 +33,29 @@ pub(crate) struct Args {
 /// Shows it, asks, and signs it.
 pub(crate) async fn run(args: Args, app: &App) -> anyhow::Result<ExitStatus> {
     let publisher = app.publisher(&args.gun, None)?;
-    let Some(shown) = publisher.unsigned(&args.role, app.context().now()).await? else {
+    let Some(shown) = publisher.unusable(&args.role, app.context().now()).await? else {
         app.printer().status(format_args!(
             "{} of {} lacks no signature; nothing was published",
             args.role, args.gun
         ))?;
         return Ok(ExitStatus::Success);
     };
-    show(&args, &shown, app)?;
-    let (question, witnessed) = if args.empty {
-        ("Sign that it says nothing of this any more?", Witnessed::Nothing)
-    } else {
-        ("Sign all of this?", Witnessed::AsItIs)
+    match &shown {
+        Unusable::Unsigned(unsigned) => show(&args, unsigned, app)?,
+        Unusable::Removed(trusted) => app.printer().tell(format_args!(
+            "{} of {} was trusted here in version {trusted}, and the trust server has no file of it any more",
+            args.role, args.gun
+        )),
+    }
+    let witnessed = if args.empty { Witnessed::Nothing } else { Witnessed::AsItIs };
+    let question = match (&shown, witnessed) {
+        (Unusable::Removed(_), Witnessed::Nothing) => "Sign that it says nothing?",
+        (_, Witnessed::Nothing) => "Sign that it says nothing of this any more?",
+        (_, Witnessed::AsItIs) => "Sign all of this?",
     };
-    if !args.yes && !confirmed(app, question) {
+    // Of nothing, there is nothing to agree to.
+    let is_signable = !matches!((&shown, witnessed), (Unusable::Removed(_), Witnessed::AsItIs));
+    if is_signable && !args.yes && !confirmed(app, question) {
         app.printer().say("Nothing was signed or published");
         return Ok(ExitStatus::Failure);
     }
@@ -57,49 +67,24 @@ pub(crate) async fn run(args: Args, app: &App) -> anyhow::Result<ExitStatus> {
 
 /// Prints all that it says, and how much that is worth.
 fn show(args: &Args, shown: &Unsigned, app: &App) -> anyhow::Result<()> {
-    let (printer, says) = (app.printer(), &shown.says);
-    printer.data(format_args!("{} of {}, version {}, says:", args.role, args.gun, says.version))?;
-    for (name, meta) in says.targets.entries() {
-        printer.data(format_args!("  {}", target(&name, &meta)))?;
-    }
-    for declared in &says.delegations.roles {
-        printer.data(format_args!("  {}", delegation(declared)))?;
-    }
-    if says.targets.is_empty() && says.delegations.roles.is_empty() {
-        printer.data("  nothing")?;
+    let printer = app.printer();
+    printer.data(format_args!("{} of {} says:", args.role, args.gun))?;
+    let mut preview = Preview::default();
+    preview.add_targets(&args.role, None, Some(&shown.says));
+    printer.data_text(&preview_lines(&preview))?;
+    if is_expired(shown.says.expires, UpdateStart(app.context().now())) {
+        printer.warn("this has expired: something newer may have been said since, that is not known here");
     }
     if shown.trusted_before {
         printer.tell(
-            "No key of the role has signed this. It was trusted here before, by keys that the role had then.",
+            "Too few keys of the role have signed this. It was the last that was trusted here, by keys that the role had then.",
         );
         return Ok(());
     }
     let claimed: Vec<_> = shown.claimed_signers.iter().map(|id| id.escape_default().to_string()).collect();
     printer.warn(format_args!(
-        "no key of the role has signed this, and it was never trusted here: anybody may have written it. Its signatures name {}",
+        "too few keys of the role have signed this, and it was never trusted here: anybody may have written it. Its signatures name {}",
         if claimed.is_empty() { "no key".to_owned() } else { claimed.join(", ") }
     ));
     Ok(())
-}
-
-fn target(name: &TargetName, meta: &FileMeta) -> String {
-    let digest = meta.hashes.sha256().map_or_else(|| "no digest".to_owned(), |digest| digest.to_string());
-    let note = meta
-        .custom
-        .as_ref()
-        .map(|note| format!(", note {}", note.to_string().escape_default()))
-        .unwrap_or_default();
-    format!("{} = {digest}, {} bytes{note}", name.as_str().escape_default(), meta.length)
-}
-
-fn delegation(declared: &Delegation) -> String {
-    let keys: Vec<_> = declared.keyids.iter().map(ToString::to_string).collect();
-    let paths: Vec<_> = declared.paths.iter().map(|path| format!("`{}`", path.escape_default())).collect();
-    format!(
-        "delegates {} to {}, by {} of the keys {}",
-        paths.join(", "),
-        declared.name,
-        declared.threshold.get(),
-        keys.join(", ")
-    )
 }

@@ -18,7 +18,7 @@ use countersign_core::name::RoleName;
 use crate::commands::repo::shown;
 
 /// Lines for each tag, delegation, role and key that would change, and for each file that is written already.
-pub(super) fn lines(preview: &Preview) -> String {
+pub(crate) fn lines(preview: &Preview) -> String {
     let mut text = String::new();
     preview.tags.iter().for_each(|change| tag(&mut text, change));
     preview.delegations.iter().for_each(|change| delegation(&mut text, change));

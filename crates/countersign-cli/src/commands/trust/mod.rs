@@ -17,6 +17,8 @@ mod revoke;
 mod sign;
 mod signer;
 
+pub(crate) use self::changes::lines as preview_lines;
+
 use clap::Subcommand;
 use countersign_client::publisher::Published;
 use countersign_registry::reference::ImageReference;

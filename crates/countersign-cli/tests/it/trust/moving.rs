@@ -131,7 +131,7 @@ fn import_without_the_root_key_or_of_a_changed_file_publishes_nothing() {
     assert!(refused.stderr.contains("is not trusted; nothing was published"), "{}", refused.transcript());
     let nobody = ["repo", "import", "app.tar", "--leave-out", "targets/nobody"];
     let refused = team.owner.run(&nobody).expect_code(1);
-    assert!(refused.stderr.contains("no file of a delegation `targets/nobody`"), "{}", refused.transcript());
+    assert!(refused.stderr.contains("`targets/nobody` is not a role"), "{}", refused.transcript());
     team.owner.write("no.tar", b"no archive");
     team.owner.run(&["repo", "import", "no.tar"]).expect_code(1);
     new.person().run(&["pull", &team.tag("v1")]).expect_code(3);

@@ -1,9 +1,10 @@
 //! What is left of a collection, verified from root down.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use bytes::Bytes;
+use countersign_core::author::AuthorError;
 use countersign_core::certificate::CertificateError;
 use countersign_core::limits::Limits;
 use countersign_core::metadata::{Document, Envelope, Root, Snapshot, Targets};
@@ -28,8 +29,10 @@ pub(in super::super) struct Checked {
     /// The version of the snapshot that was; 1 if there is none.
     pub(in super::super) snapshot: MetaVersion,
     pub(in super::super) left_out: Vec<String>,
-    /// Why delegations were left out that are older than what is known of them, or another content of a known version.
-    pub(in super::super) outdated: Vec<TrustError>,
+    /// Why delegations were left out that have a file.
+    pub(in super::super) refused: Vec<TrustError>,
+    /// The delegations that had a file, and have none here.
+    pub(in super::super) missing: Vec<RoleName>,
 }
 
 impl Checked {
@@ -59,6 +62,16 @@ impl Known {
             seen.raise(root, &phase.root().role_keys(TopRole::Root), phase.root());
         }
         Self { cached, seen, limits: environment.limits.clone() }
+    }
+
+    /// Verifies the file of targets or a delegation, if there is one.
+    fn file_of(
+        &mut self,
+        remains: &Remains,
+        role: &RoleName,
+        keys: &RoleKeys,
+    ) -> Result<Option<Verified<Targets>>, TrustError> {
+        remains.files.get(role).map(|bytes| self.verify(role, keys, bytes)).transpose()
     }
 
     /// Verifies a file of `role`, and holds it against the one in the cache and the one that was seen.
@@ -109,17 +122,15 @@ impl Publisher {
             Err(error) => return Err(refused(error)),
         };
         let root = phase.root().clone();
-        let mut verified =
-            |role: &RoleName, keys: &RoleKeys| -> Result<Option<Verified<Targets>>, TrustError> {
-                remains.files.get(role).map(|bytes| known.verify(role, keys, bytes)).transpose()
-            };
         let targets = RoleName::from(TopRole::Targets);
         let keys = root.role_keys(TopRole::Targets);
-        let file = verified(&targets, &keys).map_err(refused)?;
+        let file = known.file_of(remains, &targets, &keys).map_err(refused)?;
         let file = file.ok_or_else(|| PublisherError::NoTargets(settings.gun.clone()))?;
         let mut roles = BTreeMap::from([(targets.clone(), (file.clone(), keys))]);
         let (mut queue, mut left_out) = (VecDeque::from([(targets, file)]), Vec::new());
-        let mut outdated = Vec::new();
+        let (mut refused_files, mut missing) = (Vec::new(), Vec::new());
+        let listed = self.listed(remains);
+        let mut undeclared = remains.left_out().clone();
         while let Some((of, parent)) = queue.pop_front() {
             for declared in &parent.delegations.roles {
                 // Nobody, itself included, speaks for a role that is not right below.
@@ -128,23 +139,33 @@ impl Publisher {
                         .push(format!("`{}` is not `{of}`'s to declare, and was left out", declared.name));
                     continue;
                 }
+                if undeclared.remove(&declared.name) || remains.left_out().contains(&declared.name) {
+                    left_out.push(format!("`{}` was left out, as it was to be", declared.name));
+                    continue;
+                }
                 let keys = parent.delegations.role_keys(declared);
-                match verified(&declared.name, &keys) {
+                match known.file_of(remains, &declared.name, &keys) {
                     Ok(Some(file)) => {
                         queue.push_back((declared.name.clone(), file.clone()));
                         roles.insert(declared.name.clone(), (file, keys));
                     }
                     Ok(None) => {
+                        if listed.contains(&declared.name)
+                            || known.seen.floor(&declared.name, &keys).is_some()
+                        {
+                            missing.push(declared.name.clone());
+                        }
                         left_out.push(format!("`{}` is delegated, and no file of it is left", declared.name));
                     }
                     Err(error) => {
                         left_out.push(format!("`{}` was left out: {error}", declared.name));
-                        if matches!(error, TrustError::Rollback { .. } | TrustError::Equivocation { .. }) {
-                            outdated.push(error);
-                        }
+                        refused_files.push(error);
                     }
                 }
             }
+        }
+        if let Some(role) = undeclared.into_iter().next() {
+            return Err(PublisherError::Change { file: None, source: AuthorError::UnknownRole(role) });
         }
         let snapshot = self.snapshot_of(remains, &root, &roles, &mut known)?;
         let ends = [(RoleName::from(TopRole::Root), root.version, root.expires)].into_iter();
@@ -154,7 +175,20 @@ impl Publisher {
         if !ended.is_empty() && expired == Expired::Refused {
             return Err(PublisherError::ExpiredRemains { gun: settings.gun.clone(), files: ended });
         }
-        Ok(Checked { root, over, roles, snapshot, left_out, outdated })
+        Ok(Checked { root, over, roles, snapshot, left_out, refused: refused_files, missing })
+    }
+
+    /// The roles that the snapshot that is left says have a file.
+    pub(in super::super) fn listed(&self, remains: &Remains) -> BTreeSet<RoleName> {
+        let limits = &self.updater.settings().limits;
+        let snapshot = remains.files.get(&RoleName::from(TopRole::Snapshot)).cloned();
+        let snapshot =
+            snapshot.and_then(|bytes| Envelope::parse(bytes, limits).ok()?.claim::<Snapshot>().ok());
+        snapshot
+            .into_iter()
+            .flat_map(|snapshot| snapshot.meta.into_keys())
+            .filter_map(|name| name.parse().ok())
+            .collect()
     }
 
     /// The version of the snapshot that was, which must list these very files if it is left.

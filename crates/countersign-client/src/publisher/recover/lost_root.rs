@@ -14,13 +14,13 @@ use bytes::Bytes;
 use countersign_core::author::{KeyRing, expiry, sign};
 use countersign_core::certificate::self_signed;
 use countersign_core::key::{KeyId, PublicKey};
-use countersign_core::metadata::{Document as _, Envelope, RoleSpec, Root, Snapshot, Targets};
+use countersign_core::metadata::{Document as _, RoleSpec, Root, Targets};
 use countersign_core::name::{RoleName, TopRole};
 use countersign_core::number::{MetaVersion, Threshold};
 use countersign_core::sign::SecretKey;
 use countersign_core::signature::{RoleKeys, Verified};
 use countersign_core::time::{DateTime, UpdateStart, is_expired};
-use countersign_core::trust::PinRule;
+use countersign_core::trust::{PinRule, TrustError};
 
 use super::super::import::checked::Checked;
 use super::super::import::{Expired, FIRST, MAX_ROOTS, admit_fields, renewed, snapshot, unnumbered};
@@ -173,6 +173,13 @@ impl Publisher {
         let (timestamp, snapshot) = self.online_keys(served, snapshot_here).await?;
         let noted = self.updater.cache().begun_rotations(self.gun()).await?;
         let begun = |role| take_noted(&mut noted.clone(), role).map(|begun| begun.keys).unwrap_or_default();
+        // Nobody follows from the root that was begun to one of another key.
+        if let (Some(named), Served::Begun(root)) = (named, served)
+            && !root.role_keys(TopRole::Root).canonical_ids().contains(&named)
+        {
+            let begun = root.role_keys(TopRole::Root).canonical_ids().into_iter().collect();
+            return Err(PublisherError::BegunWithAnother { begun });
+        }
         let named = named.into_iter().collect();
         let root_key = self.own_keys(TopRole::Root, named, begun(TopRole::Root)).await?.remove(0);
         let of_targets = old.role_keys(TopRole::Targets);
@@ -221,7 +228,7 @@ impl Publisher {
         Ok(Prepared { root, root_key, new_targets_keys, ring, files, snapshot_key })
     }
 
-    /// The delegations that would lose what they say: the snapshot lists a file that is not among `files`, or theirs is over.
+    /// The delegations that would lose what they say: they had a file that is not among `files`, or theirs is over.
     fn lost_with(
         &self,
         remains: &Remains,
@@ -229,20 +236,18 @@ impl Publisher {
         files: &BTreeMap<RoleName, Bytes>,
         now: DateTime,
     ) -> Vec<RoleName> {
-        let limits = &self.updater.settings().limits;
-        let snapshot = remains.files.get(&RoleName::from(TopRole::Snapshot)).cloned();
-        let snapshot =
-            snapshot.and_then(|bytes| Envelope::parse(bytes, limits).ok()?.claim::<Snapshot>().ok());
-        let listed = snapshot.into_iter().flat_map(|snapshot| snapshot.meta.into_keys());
-        let listed = listed.filter_map(|name| name.parse::<RoleName>().ok());
-        let missing = listed.filter(|role| role.is_delegation() && !files.contains_key(role));
+        let listed = self.listed(remains).into_iter();
+        let refused = checked.refused.iter().filter_map(TrustError::role).cloned();
+        let missing = listed.chain(checked.missing.iter().cloned()).chain(refused);
+        let missing = missing.filter(|role| role.is_delegation() && !files.contains_key(role));
         let is_over = |(role, (file, _)): (&RoleName, &(Verified<Targets>, RoleKeys))| {
             // One that was renewed is another file.
             let stays = files.get(role).is_some_and(|bytes| bytes == file.bytes());
             (role.is_delegation() && stays && is_expired(file.expires(), UpdateStart(now)))
                 .then(|| role.clone())
         };
-        missing.chain(checked.roles.iter().filter_map(is_over)).collect()
+        let lost: BTreeSet<_> = missing.chain(checked.roles.iter().filter_map(is_over)).collect();
+        lost.into_iter().collect()
     }
 
     /// The server's timestamp key, and its snapshot key unless that is here: those of the root that was begun with, else others

@@ -62,7 +62,7 @@ impl Publisher {
                 }
                 let mut files = refreshed.collection.files();
                 files.remove(&TopRole::Timestamp.into());
-                let remains = Remains { gun: self.gun().clone(), files };
+                let remains = Remains::of_files(self.gun().clone(), files);
                 return Ok(Found { remains, source: FoundIn::Published });
             }
             Err(UpdateError::NoTrustData { trusted_before: false, .. }) => {

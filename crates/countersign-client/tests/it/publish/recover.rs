@@ -294,6 +294,15 @@ async fn recovery_from_a_lost_root_goes_on_wherever_it_was_cut_off() {
     author.recover_root(&begun).await.expect_err("cut off");
     let begun = author.found().await;
     assert!(matches!(begun.source, FoundIn::Begun), "{begun:?}");
+    // With another key nobody could follow, and the note of the one that it was begun with would be gone.
+    let other = author.keys.generate("root", None).expect("a key").id();
+    let refused = author
+        .publisher()
+        .recover_lost_root(&begun.remains, Some(other), false, now())
+        .await
+        .expect_err("another");
+    assert!(matches!(refused, PublisherError::BegunWithAnother { .. }), "{refused:?}");
+    author.keys.remove(other).expect("there");
     author.recover_root(&begun).await.expect("published").confirmed.expect("shown");
     assert_eq!(author.key_roles(), keys, "one new root key");
     assert_eq!(version_of(&server.newest()[&role("root")]), 4);

@@ -9,7 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use countersign_client::keystore::KeyStore;
-use countersign_client::publisher::{Approval, PublisherError, SnapshotKey, TakenOut, may_sign};
+use countersign_client::publisher::{Approval, Lacks, PublisherError, SnapshotKey, TakenOut, may_sign};
 use countersign_client::updater::Roles;
 use countersign_core::author::{AuthorError, Change, DelegationEdit, Draft, KeyRing, sign};
 use countersign_core::digest::Digest;
@@ -204,7 +204,10 @@ async fn role_below_one_that_lacks_signatures_then_is_said_to_keep_the_key() {
     assert_eq!(named(&taken.taken), ["targets/a"]);
     let (roles, why) = left(&taken);
     assert_eq!(roles, [["targets/a/b"]]);
-    assert!(matches!(why[..], [PublisherError::Delegation { is_unsigned: true, .. }]), "{why:?}");
+    assert!(
+        matches!(why[..], [PublisherError::Delegation { lacks: Some(Lacks::Signatures), .. }]),
+        "{why:?}"
+    );
     assert_eq!(named(&taken.unsigned), ["targets/a"]);
 }
 

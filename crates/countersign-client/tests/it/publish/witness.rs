@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use countersign_client::changelist::ChangeList;
-use countersign_client::publisher::{Published, PublisherError, Unpullable, Witnessed};
+use countersign_client::publisher::{Lacks, Published, PublisherError, Unpullable, Unusable, Witnessed};
 use countersign_client::updater::{Refreshed, Roles};
-use countersign_core::author::{AuthorError, Change};
+use countersign_core::author::{AuthorError, Change, DelegationEdit};
 use countersign_core::digest::Digest;
 use countersign_core::name::RoleName;
 use countersign_core::number::Threshold;
@@ -45,17 +45,19 @@ impl Author {
     }
 
     async fn shown(&self) -> Unsigned {
-        let shown = self.publisher().unsigned(&RoleName::releases(), now()).await.expect("an answer");
-        shown.expect("nobody who may has signed it")
+        let shown = self.publisher().unusable(&RoleName::releases(), now()).await.expect("an answer");
+        let Some(Unusable::Unsigned(shown)) = shown else { panic!("{shown:?}") };
+        *shown
     }
 
     async fn witness(&self, shown: &Unsigned, witnessed: Witnessed) -> Result<Published, PublisherError> {
-        self.publisher().witness(&RoleName::releases(), shown, witnessed, now()).await
+        let shown = Unusable::Unsigned(Box::new(shown.clone()));
+        self.publisher().witness(&RoleName::releases(), &shown, witnessed, now()).await
     }
 }
 
 fn is_stuck(error: &PublisherError) -> bool {
-    matches!(error, PublisherError::Delegation { role, is_unsigned: true, .. } if *role == RoleName::releases())
+    matches!(error, PublisherError::Delegation { role, lacks: Some(Lacks::Signatures), .. } if *role == RoleName::releases())
 }
 
 #[tokio::test]
@@ -75,7 +77,7 @@ async fn what_a_removed_signer_alone_had_signed_is_signed_again_as_it_is() {
     assert_eq!(releases.version, before.next().expect("a version"));
     team.alice.sign("v2", b"two").await.expect("she goes on");
     assert_eq!(team.reader.digest("v1").await, Digest::sha256(b"one"));
-    assert_eq!(team.alice.publisher().unsigned(&RoleName::releases(), now()).await.expect("an answer"), None);
+    assert_eq!(team.alice.publisher().unusable(&RoleName::releases(), now()).await.expect("an answer"), None);
 }
 
 #[tokio::test]
@@ -149,7 +151,7 @@ async fn file_older_than_what_was_trusted_is_not_shown_for_signing() {
     for (offered, is_found) in [(trusted - 1, false), (trusted, false), (trusted + 1, true)] {
         let other = text.replace(&version(trusted), &version(offered));
         team.server.list(RoleName::releases(), Bytes::from(other));
-        let answer = team.owner.publisher().unsigned(&RoleName::releases(), now()).await;
+        let answer = team.owner.publisher().unusable(&RoleName::releases(), now()).await;
         assert_eq!(answer.is_ok_and(|shown| shown.is_some()), is_found, "version {offered}");
     }
 }
@@ -174,4 +176,62 @@ async fn role_that_two_must_sign_takes_both_keys_or_a_lower_threshold() {
     owner.publisher().set_threshold(&RoleName::releases(), Threshold::ONE, now()).await.expect("set");
     assert_eq!(reader.digest("v1").await, Digest::sha256(b"one"), "alice's own signature is enough");
     alice.sign("v2", b"two").await.expect("she goes on");
+}
+
+/// A snapshot that leaves out what was trusted is a rollback, unless somebody who has a key says that it is to begin anew.
+#[tokio::test]
+async fn role_whose_file_is_gone_begins_anew_after_the_version_that_was_trusted() {
+    let server = PublishServer::empty();
+    let [owner, alice, reader] = [(); 3].map(|()| Author::at(&server));
+    owner.with_signers(&[("alice", &alice)]).await;
+    alice.sign("v1", b"one").await.expect("published");
+    let releases = reader.refresh().await.collection.targets(&RoleName::releases()).cloned();
+    let trusted = releases.expect("it is used").version;
+    server.unlist(&RoleName::releases());
+    let stuck = alice.sign("v2", b"two").await.expect_err("something was trusted");
+    assert!(matches!(&stuck, PublisherError::Delegation { lacks: Some(Lacks::File), .. }), "{stuck:?}");
+    reader.updater().refresh(UpdateStart(now()), Roles::Pull).await.expect_err("so it was for everybody");
+    let found = alice.publisher().unusable(&RoleName::releases(), now()).await.expect("an answer");
+    let found = found.expect("it was trusted");
+    assert_eq!(found, Unusable::Removed(trusted));
+    let witness =
+        async |witnessed| alice.publisher().witness(&RoleName::releases(), &found, witnessed, now()).await;
+    let refused = witness(Witnessed::AsItIs).await.expect_err("of nothing");
+    assert!(matches!(&refused, PublisherError::NothingToWitness { .. }), "{refused:?}");
+    witness(Witnessed::Nothing).await.expect("published").confirmed.expect("shown");
+    let anew = reader.refresh().await.collection.targets(&RoleName::releases()).cloned().expect("it is used");
+    assert!(anew.targets.is_empty() && anew.version == trusted.next().expect("a version"), "{anew:?}");
+    alice.sign("v2", b"two").await.expect("she goes on");
+    assert_eq!(reader.digest("v2").await, Digest::sha256(b"two"));
+}
+
+/// What is signed unseen has to be what is meant now.
+#[tokio::test]
+async fn staged_witness_takes_nothing_that_has_expired_or_was_removed_since() {
+    let team = Team::without_bob().await;
+    let dir = tempfile::tempdir().expect("a directory");
+    let list = ChangeList::new(dir.path(), gun());
+    let witness = Change::Witness { role: RoleName::releases() };
+    let key = team.owner.key_for("owner");
+    let releases =
+        DelegationEdit { add_keys: vec![key], add_paths: vec![String::new()], ..DelegationEdit::default() };
+    let declared = Change::EditDelegation { role: RoleName::releases(), edit: releases };
+    let gone = Change::RemoveDelegation { role: RoleName::releases() };
+    list.add(&[gone, declared, witness.clone()], now()).await.expect("staged");
+    let published = team.owner.publisher().publish_changes(&list, now()).await;
+    let says_v1 = |refreshed: &Refreshed| {
+        let releases = refreshed.collection.targets(&RoleName::releases());
+        releases.is_some_and(|releases| releases.targets.find(&name("v1")).is_some())
+    };
+    assert!(published.is_err() || !says_v1(&team.reader.refresh().await), "it was removed first");
+    list.clear().await.expect("cleared");
+
+    let team = Team::without_bob().await;
+    list.add(&[witness], now()).await.expect("staged");
+    let late = now().plus_seconds(4 * 365 * 86_400);
+    let key = team.owner.key_for("owner");
+    team.owner.publisher().add_signer(&role("targets/owner"), &[key], now()).await.expect("added");
+    let refused = team.owner.publisher().publish_changes(&list, late).await;
+    assert!(refused.is_err(), "{refused:?}");
+    team.owner.publisher().publish_changes(&list, now()).await.expect("in time");
 }
