@@ -12,11 +12,12 @@ use countersign_client::keystore::KeyStoreError;
 use countersign_client::keystore_token::TokenError;
 use countersign_client::lookup::LookupError;
 use countersign_client::passphrase::PassphraseError;
-use countersign_client::publisher::{Lacks, PublisherError};
+use countersign_client::publisher::PublisherError;
 use countersign_client::remote::{FetchError, PublishError};
 use countersign_client::trust_server::{TrustServer, TrustServerError, VARIABLE};
 use countersign_client::tuf::{TufError, TufTargetError};
 use countersign_client::updater::{DelegationFault, UpdateError};
+use countersign_core::author::AuthorError;
 use countersign_core::certificate::CertificateError;
 use countersign_core::name::TopRole;
 use countersign_core::trust::{LeafError, TrustError};
@@ -305,17 +306,10 @@ fn publisher(error: &PublisherError) -> Option<String> {
              here"
                 .to_owned(),
         ),
-        PublisherError::Delegation { role, lacks: Some(Lacks::Signatures), .. } => Some(format!(
-            "too few of its keys have signed it: some were taken from it, or somebody else wrote it; `countersign repo witness GUN {role}` \
-             shows what it says, and signs that again, or with `--empty` nothing of it"
-        )),
-        PublisherError::Delegation { role, lacks: Some(Lacks::File), .. } => Some(format!(
-            "it was trusted here, and the trust server has no file of it any more; if that is meant, `countersign repo witness --empty GUN \
-             {role}` begins it anew"
-        )),
-        PublisherError::NothingToWitness { .. } => {
-            Some("`--empty` begins it anew, and says nothing of what it said before".to_owned())
-        }
+        PublisherError::Sign(AuthorError::MissingKeys { .. }) => Some(
+            "do this where one of the missing keys is, or bring it here (`countersign key import`): `countersign key list` shows what is here"
+                .to_owned(),
+        ),
         PublisherError::NoCollection(gun) => Some(format!("`countersign repo init {gun}` makes it")),
         PublisherError::Begun(..) => {
             Some("remove the collection's directory below `trust/tuf`, and begin again".to_owned())

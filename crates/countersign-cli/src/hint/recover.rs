@@ -2,7 +2,7 @@
 
 use std::error::Error;
 
-use countersign_client::publisher::PublisherError;
+use countersign_client::publisher::{Lacks, PublisherError};
 use countersign_client::repin::RepinError;
 use countersign_core::name::TopRole;
 use countersign_core::trust::TrustError;
@@ -62,6 +62,21 @@ pub(super) fn publisher(error: &PublisherError) -> Option<String> {
                 "a newer export, or `countersign repo import --from-cache GUN`, may have the one that is known; `--leave-out {role}` goes \
                  without it, and its signer begins it anew afterwards (`countersign repo witness --empty`)"
             ));
+        }
+        PublisherError::Delegation { role, lacks: Some(Lacks::Signatures), .. } => {
+            return Some(format!(
+                "too few of its keys have signed it: some were taken from it, or somebody else wrote it; `countersign repo witness GUN {role}` \
+                 shows what it says, and signs that again, or with `--empty` nothing of it"
+            ));
+        }
+        PublisherError::Delegation { role, lacks: Some(Lacks::File), .. } => {
+            return Some(format!(
+                "it was trusted here, and the trust server has no file of it any more; if that is meant, `countersign repo witness --empty GUN \
+                 {role}` begins it anew"
+            ));
+        }
+        PublisherError::NothingToWitness { .. } => {
+            "`--empty` begins it anew, and says nothing of what it said before"
         }
         PublisherError::Remains(_, TrustError::Signature { role, .. }) if role.is_delegation() => {
             return Some(format!(

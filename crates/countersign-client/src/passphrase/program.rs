@@ -150,10 +150,13 @@ mod tests {
             assert!(!failure(line).is_silent, "{line}");
         }
         // Somebody else holds its standard error until the deadline.
-        let mut program = Command::new("sh");
-        program.args(["-c", "sleep 60 >/dev/null & exit 1"]).stderr(Stdio::piped());
-        let unheard = answer(&mut program, b"", Duration::from_millis(300)).expect_err("it fails");
+        let (mut program, dir) = (Command::new("sh"), tempfile::tempdir().expect("a directory"));
+        let line = "sleep 600 >/dev/null & echo $! >pid; exit 1";
+        program.args(["-c", line]).current_dir(&dir).stderr(Stdio::piped());
+        let unheard = answer(&mut program, b"", Duration::from_secs(1)).expect_err("it fails");
         assert!(!unheard.is_silent, "{}", unheard.problem);
+        let kill = Command::new("sh").args(["-c", "kill $(cat pid)"]).current_dir(&dir).status();
+        assert!(kill.is_ok_and(|status| status.success()));
         let told = failure("printf 'first\\nwhy \\033[2J\\n\\n' >&2; exit 1");
         assert_eq!(told.problem, r"failed: why \u{1b}[2J");
         let long = failure("yes complaint | head -c 100000 | tr -d '\\n' >&2; exit 1");

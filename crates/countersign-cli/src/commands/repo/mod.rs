@@ -93,7 +93,20 @@ fn of_update(error: UpdateError, gun: &Gun) -> anyhow::Error {
 /// A name as it is printed. It is signed, and still a stranger's text: what moves a cursor or turns the direction of writing
 /// is spelled out. The rest is as Notary prints it.
 pub(crate) fn shown(name: &str) -> String {
-    let is_invisible = |c| matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
+    let is_invisible = |c| matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{fe00}'..='\u{fe0f}' | '\u{e0000}'..='\u{e01ef}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
     let spelled_out = |c: char| c.is_control() || is_invisible(c);
     name.chars().flat_map(|c| if spelled_out(c) { c.escape_default().collect() } else { vec![c] }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::shown;
+
+    #[test]
+    fn what_shows_as_nothing_or_turns_text_is_spelled_out() {
+        for hidden in ['\u{ad}', '\u{61c}', '\u{200b}', '\u{202e}', '\u{fe0f}', '\u{e0041}', '\u{1b}'] {
+            assert_eq!(shown(&format!("a{hidden}b")), format!("a{}b", hidden.escape_default()));
+        }
+        assert_eq!(shown("ä-1.4_б"), "ä-1.4_б");
+    }
 }

@@ -144,9 +144,13 @@ fn named(roles: &[RoleName]) -> Vec<&str> {
     roles.iter().map(RoleName::as_str).collect()
 }
 
-/// What is left: the roles of each reason, and the reasons.
-fn left(taken: &TakenOut) -> (Vec<Vec<&str>>, Vec<&PublisherError>) {
-    taken.left.iter().map(|left| (named(&left.roles), &left.why)).unzip()
+/// Checks of which roles it was taken out, and in which it stays, all for one reason: that.
+#[track_caller]
+fn stays<'t>(taken: &'t TakenOut, out_of: &[&str], roles: &[&str]) -> &'t PublisherError {
+    assert_eq!(named(&taken.taken), out_of, "{taken:?}");
+    let [left] = &taken.left[..] else { panic!("{taken:?}") };
+    assert_eq!(named(&left.roles), roles);
+    &left.why
 }
 
 #[tokio::test]
@@ -178,12 +182,8 @@ async fn role_whose_keys_are_elsewhere_keeps_the_key_in_its_own_delegations_alon
     ];
     case.publish(roles.concat()).await;
     let taken = case.take_out().await;
-    assert_eq!(named(&taken.taken), ["targets/c"]);
-    let (roles, why) = left(&taken);
-    assert_eq!(roles, [["targets/a/b"]]);
-    let [PublisherError::Sign(AuthorError::MissingKeys { role: missing, .. })] = why[..] else {
-        panic!("{why:?}")
-    };
+    let why = stays(&taken, &["targets/c"], &["targets/a/b"]);
+    let PublisherError::Sign(AuthorError::MissingKeys { role: missing, .. }) = why else { panic!("{why:?}") };
     assert_eq!(*missing, role("targets/a"));
     assert_eq!(case.may_sign().await, ["targets/a/b"]);
 }
@@ -201,13 +201,8 @@ async fn role_below_one_that_lacks_signatures_then_is_said_to_keep_the_key() {
     case.server.take(&by_it_alone).expect("taken");
     case.owner.keys.remove(case.id()).expect("there");
     let taken = case.take_out().await;
-    assert_eq!(named(&taken.taken), ["targets/a"]);
-    let (roles, why) = left(&taken);
-    assert_eq!(roles, [["targets/a/b"]]);
-    assert!(
-        matches!(why[..], [PublisherError::Delegation { lacks: Some(Lacks::Signatures), .. }]),
-        "{why:?}"
-    );
+    let why = stays(&taken, &["targets/a"], &["targets/a/b"]);
+    assert!(matches!(why, PublisherError::Delegation { lacks: Some(Lacks::Signatures), .. }), "{why:?}");
     assert_eq!(named(&taken.unsigned), ["targets/a"]);
 }
 
@@ -234,10 +229,8 @@ async fn root_keys_that_are_elsewhere_keep_the_key_in_top_level_roles_alone() {
     case.publish(declared("targets/c", Threshold::ONE, &[&case.stolen, &next]).into()).await;
     case.owner.private("root").into_iter().for_each(|id| case.owner.keys.remove(id).expect("there"));
     let taken = case.take_out().await;
-    assert_eq!(named(&taken.taken), ["targets/c"]);
-    let (roles, why) = left(&taken);
-    assert_eq!(roles, [["targets"]]);
-    assert!(matches!(why[..], [PublisherError::NoRootKeys { .. }]), "{why:?}");
+    let why = stays(&taken, &["targets/c"], &["targets"]);
+    assert!(matches!(why, PublisherError::NoRootKeys { .. }), "{why:?}");
     assert_eq!(case.may_sign().await, ["targets"]);
 }
 
@@ -266,10 +259,8 @@ async fn proposal_of_top_level_roles_keeps_the_key_in_no_delegation() {
     changes.extend(declared("targets/c", Threshold::ONE, &[&case.stolen, &next]));
     case.publish(changes).await;
     let taken = case.take_out().await;
-    assert_eq!(named(&taken.taken), ["targets/c"]);
-    let (roles, why) = left(&taken);
-    assert_eq!(roles, [["targets"]]);
-    assert!(matches!(why[..], [PublisherError::Proposed(_)]), "{why:?}");
+    let why = stays(&taken, &["targets/c"], &["targets"]);
+    assert!(matches!(why, PublisherError::Proposed(_)), "{why:?}");
     assert_eq!(case.may_sign().await, ["targets"]);
     let approval = case.other.approve(None).await.expect("the second signature");
     assert!(matches!(approval, Approval::Published(_)), "{approval:?}");
@@ -291,10 +282,8 @@ async fn delegation_that_waits_for_others_does_not_hold_up_its_neighbours() {
     case.other.keys.remove(second_id).expect("there");
     case.publish(vec![Change::Witness { role: role("targets/c") }]).await;
     let taken = case.take_out().await;
-    assert_eq!(named(&taken.taken), ["targets/d"]);
-    let (roles, why) = left(&taken);
-    assert_eq!(roles, [["targets/c"]]);
-    let [PublisherError::Proposed(proposed)] = why[..] else { panic!("{why:?}") };
+    let why = stays(&taken, &["targets/d"], &["targets/c"]);
+    let PublisherError::Proposed(proposed) = why else { panic!("{why:?}") };
     assert_eq!(proposed.wanting(), "targets/c has 1 of 2 signatures");
     assert_eq!(case.may_sign().await, ["targets/c"]);
 }
@@ -322,10 +311,8 @@ async fn delegation_that_cannot_be_signed_again_does_not_hold_up_its_neighbours(
     );
     case.server.take(&BTreeMap::from([(role("targets/c"), Bytes::from(file))])).expect("taken");
     let taken = case.take_out().await;
-    assert_eq!(named(&taken.taken), ["targets/d"]);
-    let (roles, why) = left(&taken);
-    assert_eq!(roles, [["targets/c"]]);
-    assert!(matches!(why[..], [PublisherError::Sign(AuthorError::UnknownField { .. })]), "{why:?}");
+    let why = stays(&taken, &["targets/d"], &["targets/c"]);
+    assert!(matches!(why, PublisherError::Sign(AuthorError::UnknownField { .. })), "{why:?}");
     assert_eq!(case.may_sign().await, ["targets/c"]);
 }
 
@@ -339,8 +326,6 @@ async fn delegation_with_too_few_keys_does_not_hold_up_its_neighbours() {
     ];
     case.publish(roles.concat()).await;
     let taken = case.take_out().await;
-    assert_eq!(named(&taken.taken), ["targets/d"]);
-    let (roles, why) = left(&taken);
-    assert_eq!(roles, [["targets/c"]]);
-    assert!(matches!(why[..], [PublisherError::TooFewKeys { keys: 1, threshold: 2, .. }]), "{why:?}");
+    let why = stays(&taken, &["targets/d"], &["targets/c"]);
+    assert!(matches!(why, PublisherError::TooFewKeys { keys: 1, threshold: 2, .. }), "{why:?}");
 }

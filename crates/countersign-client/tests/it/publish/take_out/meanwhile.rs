@@ -9,7 +9,7 @@ use countersign_core::metadata::FileMeta;
 use countersign_core::name::TopRole;
 use countersign_core::number::Threshold;
 
-use super::{Case, declared, left, named};
+use super::{Case, declared, named, stays};
 use crate::collection::{name, role};
 use crate::simulator::Fault;
 
@@ -20,10 +20,8 @@ async fn key_is_not_taken_out_by_signing_what_was_not_looked_at() {
     let shown = case.shown().await;
     case.owner.sign("evil", b"evil").await.expect("the thief's");
     let refused = case.take_out_of(&shown).await;
-    let (roles, why) = left(&refused);
-    assert_eq!(roles, [["targets"]]);
-    assert!(matches!(why[..], [PublisherError::ChangedSinceShown { .. }]), "{why:?}");
-    assert!(refused.taken.is_empty());
+    let why = stays(&refused, &[], &["targets"]);
+    assert!(matches!(why, PublisherError::ChangedSinceShown { .. }), "{why:?}");
     assert!(case.server.uploads().is_empty());
     let taken = case.take_out().await;
     assert_eq!((named(&taken.taken), taken.left.len()), (vec!["targets"], 0));
@@ -38,10 +36,8 @@ async fn targets_that_changed_keep_the_key_in_themselves_and_their_delegations_a
     let evil = Change::SetTarget { role: role("targets"), name: name("evil"), meta: FileMeta::of(b"evil") };
     case.publish(vec![evil]).await;
     let taken = case.take_out_of(&shown).await;
-    assert_eq!(named(&taken.taken), ["targets/a/b"]);
-    let (roles, why) = left(&taken);
-    assert_eq!(roles, [["targets", "targets/c"]]);
-    assert!(matches!(why[..], [PublisherError::ChangedSinceShown { .. }]), "{why:?}");
+    let why = stays(&taken, &["targets/a/b"], &["targets", "targets/c"]);
+    assert!(matches!(why, PublisherError::ChangedSinceShown { .. }), "{why:?}");
     assert_eq!(case.server.uploads(), [["targets/a"]]);
 }
 
@@ -58,10 +54,8 @@ async fn delegation_that_the_thief_signs_meanwhile_is_not_signed_again() {
     let theirs = case.later("targets/c", &case.stolen, 1).await;
     case.server.take(&theirs).expect("taken");
     let taken = case.take_out_of(&shown).await;
-    assert_eq!(named(&taken.taken), ["targets/d"]);
-    let (roles, why) = left(&taken);
-    assert_eq!(roles, [["targets/c"]]);
-    assert!(matches!(why[..], [PublisherError::ChangedSinceShown { .. }]), "{why:?}");
+    let why = stays(&taken, &["targets/d"], &["targets/c"]);
+    assert!(matches!(why, PublisherError::ChangedSinceShown { .. }), "{why:?}");
     assert_eq!(case.server.uploads(), [["targets"]]);
 }
 
@@ -71,10 +65,8 @@ async fn delegation_that_changes_before_the_upload_is_not_signed_again() {
     let later = case.nested(1).await;
     case.server.meanwhile(move || later);
     let taken = case.take_out().await;
-    assert_eq!(named(&taken.taken), ["targets/c"]);
-    let (roles, why) = left(&taken);
-    assert_eq!(roles, [["targets/a/b"]]);
-    assert!(matches!(why[..], [PublisherError::ChangedSinceShown { .. }]), "{why:?}");
+    let why = stays(&taken, &["targets/c"], &["targets/a/b"]);
+    assert!(matches!(why, PublisherError::ChangedSinceShown { .. }), "{why:?}");
     assert_eq!(case.may_sign().await, ["targets/a/b"]);
 }
 
@@ -85,10 +77,8 @@ async fn key_that_is_put_back_meanwhile_is_said_to_be() {
     // The first upload took it out of that.
     case.server.meanwhile_after(1, move || later);
     let taken = case.take_out().await;
-    assert_eq!(named(&taken.taken), ["targets/c"]);
-    let (roles, why) = left(&taken);
-    assert_eq!(roles, [["targets/a/b"]]);
-    assert!(matches!(why[..], [PublisherError::PutBack { .. }]), "{why:?}");
+    let why = stays(&taken, &["targets/c"], &["targets/a/b"]);
+    assert!(matches!(why, PublisherError::PutBack { .. }), "{why:?}");
     assert_eq!(case.server.uploads(), [["targets/a"], ["targets"]]);
 }
 
@@ -116,12 +106,7 @@ async fn key_that_root_got_since_the_look_is_not_signed() {
     let keys = vec![case.stolen.clone(), case.owner.key_for("thief")];
     case.publish(vec![Change::ReplaceKeys { role: TopRole::Targets, keys }]).await;
     let taken = case.take_out_of(&shown).await;
-    assert!(taken.taken.is_empty(), "{taken:?}");
-    let (roles, why) = left(&taken);
-    assert_eq!(roles, [["targets"]]);
-    assert!(
-        matches!(why[..], [PublisherError::ChangedSinceShown { role }] if *role == TopRole::Root),
-        "{why:?}"
-    );
+    let why = stays(&taken, &[], &["targets"]);
+    assert!(matches!(why, PublisherError::ChangedSinceShown { role } if *role == TopRole::Root), "{why:?}");
     assert!(case.server.uploads().is_empty());
 }
